@@ -57,6 +57,11 @@ export class Listening {
     const known = this.#sounds.get(url);
     this.#sounds.delete(url);
     const sound = known && !known.trouble ? known : new Sound(url);
+    if (sound !== known) {
+      for (const kind of ["grew", "done"]) {
+        sound.addEventListener(kind, () => sound === this.player.sound && this.#changed());
+      }
+    }
     this.#sounds.set(url, sound);
     if (this.#sounds.size > MAX_SOUNDS) this.#sounds.delete(this.#sounds.keys().next().value);
     return sound;
@@ -279,9 +284,8 @@ export class Listening {
     seek.disabled = !sound?.length;
     if (seek.max !== String(seconds)) seek.max = seconds;
     seek.value = position;
-    const trouble = sound?.trouble ?? "";
-    const text = sound ? `${clock(position)} / ${clock(seconds)}` : "";
-    write(find("clock"), trouble || text);
+    write(find("clock"), sound ? `${clock(position)} / ${clock(seconds)}` : "");
+    write(find("cut-short"), sound?.trouble ?? "");
     seek.setAttribute("aria-valuetext", `${position.toFixed(1)} of ${seconds.toFixed(1)} seconds`);
     this.pictures.point(position);
   }

@@ -112,14 +112,14 @@ export class Rows {
       checkpoint?.best ? "best" : "",
       checkpoint?.base || sample.note === "base" ? "base" : "",
     ];
-    const heldOut = checkpoint?.held_out == null ? "" : `held-out ${checkpoint.held_out.toFixed(4)}`;
-    const ssrn = sample.network === "ssrn" && voice.network !== "ssrn" ? "SSRN" : "";
+    const foreign = sample.network !== voice.network ? NETWORKS[sample.network] : "";
     return {
       key: sample.file,
       step: sample.step,
       name: nameOf(sample, series),
-      tags: tags.filter(Boolean),
-      details: [ssrn, heldOut, `${sample.seconds.toFixed(1)} s`].filter(Boolean),
+      tags: [foreign, ...tags].filter(Boolean),
+      heldOut: lossOf(checkpoint),
+      last: `${sample.seconds.toFixed(1)} s`,
       current: sample.file === chosen,
       action: () => this.onPlay(sample),
       hint: describe(sample),
@@ -127,13 +127,13 @@ export class Rows {
   }
 
   #silentRow(voice, checkpoint, best) {
-    const heldOut = checkpoint.held_out == null ? [] : [`held-out ${checkpoint.held_out.toFixed(4)}`];
     return {
       key: `step ${checkpoint.step}`,
       step: checkpoint.step,
       name: thousands(checkpoint.step),
       tags: [best ? "best" : "", checkpoint.base ? "base" : ""].filter(Boolean),
-      details: [...heldOut, voice.can_speak ? "not spoken" : "speak it"],
+      heldOut: lossOf(checkpoint),
+      last: voice.can_speak ? "–" : "speak",
       silent: true,
       disabled: Boolean(voice.can_speak),
       action: () => this.onSpeak(checkpoint),
@@ -147,7 +147,8 @@ export class Rows {
       step: speaking.step,
       name: thousands(speaking.step),
       tags: ["new"],
-      details: ["being spoken"],
+      heldOut: "",
+      last: "…",
       current: speaking.file === chosen,
       action: () => this.onPlay(speaking),
       hint: "",
@@ -204,14 +205,23 @@ export class Rows {
   }
 }
 
+function lossOf(checkpoint) {
+  return checkpoint?.held_out == null ? "" : checkpoint.held_out.toFixed(4);
+}
+
 function fill(button, row) {
-  const wanted = JSON.stringify([row.name, row.tags, row.details]);
+  const wanted = JSON.stringify([row.name, row.tags, row.heldOut, row.last]);
   if (button.dataset.shown !== wanted) {
     button.dataset.shown = wanted;
     button.replaceChildren(
-      make("span", { class: "name" }, row.name),
-      ...row.tags.map((tag) => make("span", { class: `tag ${tag}` }, tag)),
-      make("span", { class: "details" }, row.details.join(" · ")),
+      make(
+        "span",
+        { class: "name" },
+        row.name,
+        ...row.tags.map((tag) => make("span", { class: `tag ${tag}` }, tag)),
+      ),
+      make("span", {}, row.heldOut && make("span", { class: "unseen" }, "held-out "), row.heldOut),
+      make("span", {}, row.last),
     );
   }
   button.title = row.hint;

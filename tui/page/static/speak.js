@@ -110,7 +110,10 @@ function readingLines(reading, text) {
   const lines = reading.note ? [warning(reading.note)] : [];
   if (reading.cut) lines.push(warning("too long for one piece: spoken in several"));
   if (!reading.sentences.length) return [...lines, warning("nothing that this voice can read")];
-  if (reading.sentences.length === 1 && reading.sentences[0] === text) return lines;
+  const plain = text.toLowerCase();
+  if (reading.sentences.length === 1 && reading.sentences[0].toLowerCase() === plain) {
+    return [...lines, make("p", { class: "label" }, "is read as it is written")];
+  }
   const spoken = reading.sentences.map((sentence) => make("p", {}, sentence));
   return [...lines, make("p", { class: "label" }, "is read as"), ...spoken];
 }

@@ -12,6 +12,7 @@ export function showState(voice) {
   const alarm = voice.alarm || (voice.running ? "" : voice.ended);
   write(find("alarm"), alarm);
   find("alarm").hidden = !alarm;
+  write(find("event"), eventLine(voice.events?.at(-1)));
   find("state").dataset.phase = voice.running ? voice.phase : "none";
   const step = voice.step === undefined ? "" : `${thousands(voice.step)} · `;
   document.title = `${step}${voice.name} · voicecoach`;
@@ -31,4 +32,11 @@ function stateLine(voice) {
   if (voice.spent) parts.push(`spent ${voice.spent}`);
   if (voice.running && voice.stop) parts.push(`stop ${voice.stop}`);
   return parts.filter(Boolean).join(" · ");
+}
+
+/** What happened last. */
+function eventLine(event) {
+  if (!event) return "";
+  const time = new Date(1000 * event.time).toLocaleTimeString([], { timeStyle: "short" });
+  return `${time} ${event.text}`;
 }
