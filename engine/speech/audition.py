@@ -27,8 +27,9 @@ from engine.run.sample import Sample, Speaking, StepChoice
 from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import write_attention
 from engine.speech.growing import GrowingWav, write_wav
+from engine.speech.loudness import level
+from engine.speech.sound_stream import SoundStream
 from engine.speech.speaker import Loaded, Networks, join_networks
-from engine.speech.utterance import level, sound_of
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.folder import Voice
 from engine.voice.samples import append_sample, read_samples, sample_name, slug, unused_path
@@ -37,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 # Samples that wait for their turn; nobody listens to more.
 _MAX_WAITING = 8
+# Coarse frames of a recording that are made sound together, but for the first few.
+_FRAMES_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -267,10 +270,12 @@ class Auditions:
         mel = training.store.coarse_mel(number).astype(np.float32)
         vocoder = VocoderSettings(settings.sharpening)
         with self._growing(request, ssrn.step, path) as on_sound:
-            waveform, _ = sound_of(mel, ssrn.network, settings.audio, vocoder)
-            on_sound(level(waveform))
+            stream = SoundStream(ssrn.network, settings.audio, vocoder, on_sound)
+            for start in range(0, len(mel), _FRAMES_AT_ONCE):
+                end = start + _FRAMES_AT_ONCE
+                stream.add(mel[start:end], last=end >= len(mel))
         return Sample(
-            ssrn.step, clip.text, path, len(waveform) / settings.audio.sample_rate,
+            ssrn.step, clip.text, path, len(stream.waveform) / settings.audio.sample_rate,
             f"held-out {clip.clip_id}", self._original_of(request.sentence),
             ssrn_step=ssrn.step, automatic=request.automatic, time=time(),
         )  # fmt: skip
