@@ -343,6 +343,7 @@ def _first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) -
         stop_text=preflight.stop.text if preflight.stop else "",
         price=settings.price,
         budget=settings.budget,
+        left_out=settings.left_out,
         sentences=settings.sentences,
         screens=int(options.attended),
     )
