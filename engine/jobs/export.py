@@ -117,7 +117,7 @@ def _stripped(checkpoint: Checkpoint, *, half: bool) -> Checkpoint:
 def _settings(voice: Voice, symbols: str) -> VoiceSettings:
     """The voice's settings without those of the machine that trained it."""
     settings = replace(voice.settings, symbols=symbols, dataset=None, mirror=None, id=None)
-    return replace(settings, price=0.0, price_auto=False, budget=0.0, held_out=())
+    return replace(settings, price=0.0, price_auto=False, budget=0.0, held_out=(), left_out=())
 
 
 def _readme(voice: Voice, checkpoints: Sequence[Checkpoint], *, half: bool) -> str:

@@ -256,6 +256,9 @@ class Snapshot:
     warnings: tuple[Event, ...] = ()
     """Of what happened, what the person must have seen: it stays on top of a screen until they
     dismiss it there. Oldest first."""
+    left_out: tuple[str, ...] = ()
+    """Ids of the clips that the person does not want in training: from the next run on, if they
+    said so after the first step."""
     sentences: tuple[str, ...] = ()
     """What the voice speaks at checkpoints; an audition speaks the first unless told otherwise."""
     checkpoints: tuple[KeptCheckpoint, ...] = ()
@@ -264,7 +267,7 @@ class Snapshot:
     speaking: Speaking | None = None
     """The sample that is being made; None between samples."""
     auditions: int = 0
-    """Auditions of this run that have ended, with a sample or without one."""
+    """Auditions that a person asked for in this run and that have ended, also without a sample."""
     gpu: GpuReading | None = None
     gpu_absent: str = ""
     """Why there is no reading: `no NVIDIA driver`."""

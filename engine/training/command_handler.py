@@ -19,6 +19,8 @@ from engine.run.commands import (
     FolderGone,
     Inbox,
     KeyPressed,
+    LeaveOut,
+    MarkHeard,
     Message,
     Pause,
     PlotAttention,
@@ -33,6 +35,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.run.stop import SetBudget, StopAt
 from engine.speech.audition import Auditions
+from engine.training.corpus_history import leave_out
 from engine.training.cost import CostMeter
 from engine.training.limits import Limits
 from engine.training.setup import TrainingContext
@@ -68,6 +71,8 @@ class RunState:
         """Why the run waits for a person after it diverged again and again; a sentence."""
         self.finishing = False
         """Whether it is time to end."""
+        self.ends_at_stop = False
+        """Whether that is because the stop is reached and nobody is there."""
         self.ended_because = ""
         """Why that is so where nobody asked for it, as a clause."""
         self.gives_up_stop = False
@@ -212,8 +217,15 @@ class CommandHandler:
                 state.finishing, state.gives_up_stop = True, not by_signal
             case FolderGone():
                 state.finishing = True
+            case LeaveOut():
+                voice = self._context.voice
+                known = [clip.clip_id for clip in self._context.store.clips]
+                known += voice.settings.left_out
+                leave_out(command, voice, known, self._publisher, " from the next run on")
             case Audition(sentence, step, ssrn_step):
                 self._auditions.request(sentence, step, ssrn_step)
+            case MarkHeard(file):
+                self._auditions.mark_heard(file)
             case SetSentences(sentences):
                 self._set_sentences(sentences)
             case SaveCheckpoint() | PlotAttention():

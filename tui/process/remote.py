@@ -62,10 +62,21 @@ class Host:
         )
         return " ".join(["scp", *self._port("-P"), *map(shlex.quote, sources), "."])
 
+    def player_line(self, path: Path) -> str:
+        """Write the command that plays a sound of this host there, without a copy of it."""
+        command = "cat " + _SAFE.sub(r"\\\1", str(absolute_path(path)))
+        words = ["ssh", *self._port("-p"), shlex.quote(self._with_user(self.address))]
+        return " ".join([*words, shlex.quote(command), "| ffplay -nodisp -autoexit -"])
+
     def ssh_line(self, command: str) -> str:
         """Write the command that runs a shell command here, in a terminal there."""
         address = shlex.quote(self._with_user(self.address))
         return " ".join(["ssh -t", *self._port("-p"), address, shlex.quote(command)])
+
+    def tunnel_line(self, port: int) -> str:
+        """Write the command that makes a port of 127.0.0.1 here the same port there."""
+        address = shlex.quote(self._with_user(self.address))
+        return " ".join([f"ssh -N -L {port}:127.0.0.1:{port}", *self._port("-p"), address])
 
     def _with_user(self, address: str) -> str:
         return f"{self.user}@{address}" if self.user else address
@@ -108,6 +119,20 @@ def ssh_to_screen(voice: Path) -> str:
     return Host.of_this().ssh_line(shlex.join([*words, str(absolute_path(voice))]))
 
 
+def tunnel_to_page(port: int) -> str:
+    """Write the command by which the person's own machine reaches a port of this host's 127.0.0.1.
+
+    Empty where they need none: they did not come by ssh, or their terminal forwards ports itself.
+    """
+    return Host.of_this().tunnel_line(port) if ssh_connection() and not forwards_ports() else ""
+
+
+def forwards_ports() -> bool:
+    """Whether the terminal forwards ports by itself, as that of VS Code does."""
+    # tmux inside of it keeps the second variable alone.
+    return os.environ.get("TERM_PROGRAM") == "vscode" or "VSCODE_IPC_HOOK_CLI" in os.environ
+
+
 def copy(text: str, write: Callable[[str], None]) -> str:
     """Copy a text to the person's clipboard; return what became of it.
 
@@ -116,7 +141,7 @@ def copy(text: str, write: Callable[[str], None]) -> str:
     if (copied := _copy_by_tmux(text)) is not None:
         return copied
     if os.environ.get("TERM") == "linux":
-        return "This console has no clipboard; the log has the text."
+        return "This console has no clipboard."
     sequence = f"\x1b]52;c;{base64.b64encode(_bytes(text)).decode()}\a"
     if "STY" in os.environ:
         # GNU screen drops the sequence, unless it comes as strings for the terminal around it.
