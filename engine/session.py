@@ -333,6 +333,6 @@ def _first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) -
         stop_text=preflight.stop.text if preflight.stop else "",
         price=settings.price,
         budget=settings.budget,
-        sentences=(settings.sentence,) if settings.sentence else (),
+        sentences=settings.sentences,
         screens=int(options.attended),
     )

@@ -13,8 +13,21 @@ from engine.machine.cloud.machine import Interruption, SpotNews
 from engine.run.sample import StepChoice
 from engine.run.stop import SetBudget, StopAt
 
-# Characters; a minute or two of speech.
-MAX_SENTENCE = 2_000
+# A minute or two of speech.
+MAX_SENTENCE_CHARACTERS = 2_000
+MAX_SENTENCES = 12
+
+
+def clean_sentence(text: str) -> str:
+    """A sentence on one line: control characters, such as a clipboard may have, become spaces.
+
+    What is too long is cut.
+    """
+    shown = (
+        " " if unicodedata.category(letter) in ("Cc", "Cs") else letter
+        for letter in text[:MAX_SENTENCE_CHARACTERS]
+    )
+    return " ".join("".join(shown).split())
 
 
 class Pause(msgspec.Struct, frozen=True, tag=True):
@@ -48,6 +61,9 @@ class Audition(msgspec.Struct, frozen=True, tag=True):
     ssrn_step: StepChoice | None = None
     """The checkpoint of SSRN; None for the newest."""
 
+    def __post_init__(self) -> None:
+        msgspec.structs.force_setattr(self, "sentence", clean_sentence(self.sentence))
+
 
 class MarkHeard(msgspec.Struct, frozen=True, tag=True):
     """Note that somebody has played a sample."""
@@ -63,20 +79,15 @@ class LeaveOut(msgspec.Struct, frozen=True, tag=True):
     leave_out: bool = True
 
 
-class SetSentence(msgspec.Struct, frozen=True, tag=True):
-    """Change what auditions speak.
+class SetSentences(msgspec.Struct, frozen=True, tag=True):
+    """Change what auditions and the series speak: each as `clean_sentence` has it, and once."""
 
-    Control characters, such as a clipboard may have, become spaces; what is too long is cut.
-    """
-
-    sentence: str
+    sentences: tuple[str, ...]
+    """What is blank is left out, and so is what comes after the first twelve."""
 
     def __post_init__(self) -> None:
-        shown = (
-            " " if unicodedata.category(letter) in ("Cc", "Cs") else letter
-            for letter in self.sentence[:MAX_SENTENCE]
-        )
-        msgspec.structs.force_setattr(self, "sentence", " ".join("".join(shown).split()))
+        cleaned = dict.fromkeys(filter(None, map(clean_sentence, self.sentences)))
+        msgspec.structs.force_setattr(self, "sentences", tuple(cleaned)[:MAX_SENTENCES])
 
 
 class PlotAttention(msgspec.Struct, frozen=True, tag=True):
@@ -124,7 +135,7 @@ Command = (
     | Audition
     | MarkHeard
     | LeaveOut
-    | SetSentence
+    | SetSentences
     | PlotAttention
     | ScreenDetached
     | ScreenAttached

@@ -59,8 +59,6 @@ class Auditions:
         self._publisher = publisher
         self._job: tuple[Mapping[str, Tensor], int, str] | None = None
         self._cancelled = threading.Event()
-        self.sentence = voice.settings.sentence
-        """What the next audition speaks."""
         for sample in read_samples(voice):
             publisher.add_sample(sample)
         self._worker = BackgroundThread("making a sample", self._work, publisher.event)
@@ -73,7 +71,7 @@ class Auditions:
             self._publisher.event("still making the previous sample", "warning")
             return
         try:
-            self._job = (copy_weights(), step, self.sentence)
+            self._job = (copy_weights(), step, self._publisher.snapshot.sentence)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from engine.errors import VoicecoachError
+from engine.formatting import plural
 from engine.machine.cloud.machine import (
     Interruption,
     NoticeGone,
@@ -24,7 +25,7 @@ from engine.run.commands import (
     SaveCheckpoint,
     ScreenAttached,
     ScreenDetached,
-    SetSentence,
+    SetSentences,
     TerminalStalled,
 )
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
@@ -213,8 +214,8 @@ class CommandHandler:
                 state.finishing = True
             case Audition():
                 self._auditions.begin(self._context.learner.ema_weights, state.step)
-            case SetSentence(sentence):
-                self._set_sentence(sentence)
+            case SetSentences(sentences):
+                self._set_sentences(sentences)
             case SaveCheckpoint() | PlotAttention():
                 yield command
             case SpotWarning() | Interruption() | NoticeGone():
@@ -254,15 +255,15 @@ class CommandHandler:
                 )
             state.finishing = True
 
-    def _set_sentence(self, sentence: str) -> None:
-        text, voice = sentence.strip(), self._context.voice
-        if not any(map(str.isalnum, voice.vocabulary.clean(text))):
-            self._publisher.event(f"nothing to speak in {sentence!r}", "error")
-            return
-        self._auditions.sentence = text
-        self._publisher.update(sentences=(text,))
-        self._publisher.event(f"sentence: {text}")
+    def _set_sentences(self, sentences: tuple[str, ...]) -> None:
+        voice = self._context.voice
+        for text in sentences or ("",):
+            if not any(map(str.isalnum, voice.vocabulary.clean(text))):
+                self._publisher.event(f"nothing to speak in {text!r}", "error")
+                return
+        self._publisher.update(sentences=sentences)
+        self._publisher.event(f"{plural(len(sentences), 'sentence')}: {' · '.join(sentences)}")
         try:
-            voice.save(replace(voice.settings, sentence=text))
+            voice.save(replace(voice.settings, sentences=sentences))
         except VoicecoachError as error:
-            self._publisher.event(f"the sentence is kept for this run only: {error}", "warning")
+            self._publisher.event(f"the sentences are kept for this run only: {error}", "warning")

@@ -28,7 +28,7 @@ from engine.machine.device import (
 from engine.machine.lock import LOCK_NAME
 from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
-from engine.run.commands import Inbox, SetSentence
+from engine.run.commands import Inbox, clean_sentence
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
@@ -128,12 +128,12 @@ def prepare(
 
 def _choose_sentence(voice: Voice, held_out_text: str, publisher: Publisher) -> None:
     """Let auditions speak a text of the voice's own language, unless they have one."""
-    if voice.settings.sentence:
+    if voice.settings.sentences:
         return
-    sentence = SetSentence(held_out_text).sentence
-    publisher.update(sentences=(sentence,))
+    sentences = (clean_sentence(held_out_text),)
+    publisher.update(sentences=sentences)
     try:
-        voice.save(replace(voice.settings, sentence=sentence))
+        voice.save(replace(voice.settings, sentences=sentences))
     except VoicecoachError as error:
         publisher.event(f"the sentence is kept for this run only: {error}", "warning")
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, cast, get_args
 import tomlkit
 from msgspec import Meta
 from tomlkit.exceptions import TOMLKitError
-from tomlkit.items import Item
+from tomlkit.items import Array, Item
 
 from engine.choices import CleanerName, NetworkName, PresetName, RecipeName
 from engine.data.audio import MAX_FFT, AudioSpec
@@ -19,6 +19,7 @@ from engine.data.clips import Limits
 from engine.errors import InputError
 from engine.formatting import brief
 from engine.networks.specs import NetworkSpec, preset_spec
+from engine.run.commands import MAX_SENTENCES
 from engine.serialization import Amount, Count, Positive, from_plain
 from engine.text.mapping import vocabulary_option
 from engine.text.plain import composed_symbols
@@ -40,7 +41,7 @@ _COMMENTS = {
     "checkpoint_minutes": "of training after which a checkpoint is saved, whatever the step",
     "keep_newest": "the newest checkpoints are kept",
     "keep_every": "steps; checkpoints at its multiples are kept for good",
-    "sentence": "what auditions speak; if empty, the text of a held-out clip from the next run on",
+    "sentences": "what auditions and the series speak, up to 12; without any, a held-out text",
     "mirror": "where checkpoints were copied to; used only when --mirror names it",
     "id": "identifies this voice in its mirror; do not edit",
     "held_out": "clips that are never trained on, to evaluate with; do not edit",
@@ -90,7 +91,7 @@ class VoiceSettings:
     keep_newest: Count = 5
     keep_every: Count = 50_000
     """Steps."""
-    sentence: str = ""
+    sentences: Annotated[tuple[str, ...], Meta(max_length=MAX_SENTENCES)] = ()
     """What auditions speak; empty until the first run has chosen a held-out clip's text."""
     sharpening: Annotated[float, Meta(gt=0, le=3)] = 1.2
     """See `engine.speech.vocoder.VocoderSettings`."""
@@ -126,7 +127,7 @@ _SETTINGS += [f"{table}.{one.name}" for table, kind in _TABLES.items() for one i
 # with it.
 _ADDED_LATER = {
     *("dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id", "held_out"),
-    "keep_errors",
+    *("keep_errors", "sentences"),
 }
 
 
@@ -145,6 +146,7 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
     except (ValueError, RecursionError) as error:
         raise InputError(f"Cannot read {path}: {error}; correct that line.") from error
     try:
+        values = _with_current_names(values)
         _require_known(values)
         settings = _converted(values)
         _require_usable(settings)
@@ -152,6 +154,22 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
         raise InputError(f"{path}: {str(error).rstrip('.')}.") from error
     _require_complete(values, path)
     return settings
+
+
+def _with_current_names(values: dict[str, Any]) -> dict[str, Any]:
+    """Settings of earlier versions, which had one sentence, under the names of today."""
+    if "sentence" not in values:
+        return values
+    if "sentences" in values:
+        raise ValueError("there are both sentence and sentences; delete sentence")
+    values = dict(values)
+    match values.pop("sentence"):
+        case "":
+            return values
+        case str(sentence):
+            return {**values, "sentences": [sentence]}
+        case other:
+            return {**values, "sentences": other}
 
 
 def _converted(values: dict[str, Any]) -> VoiceSettings:
@@ -176,11 +194,12 @@ def _advice(name: str, values: dict[str, Any]) -> str:
     if choices := _CHOICES.get(name):
         return f"; write {' or '.join(choices)}"
     value: Any = values
-    example: Any = VoiceSettings(Path("recordings"), sentence="Good morning.")
-    for part in name.split("."):
+    example: Any = VoiceSettings(Path("recordings"), sentences=("Good morning.",))
+    for part in name.partition("[")[0].split("."):
         if not isinstance(value, dict) or part not in value:
             return ""
         value, example = value[part], getattr(example, part, None)
+    example = list(example) if isinstance(example, tuple) else example
     return f"; it is {brief(value)}, write it like {example}"
 
 
@@ -218,10 +237,13 @@ def _dotted(values: dict[str, Any]) -> Iterator[str]:
 def _require_usable(settings: VoiceSettings) -> None:
     """Refuse values that do not fit each other."""
     Vocabulary(settings.symbols)
-    for name, text in (("symbols", settings.symbols), ("sentence", settings.sentence)):
+    texts = [("symbols", settings.symbols), *(("sentences", text) for text in settings.sentences)]
+    for name, text in texts:
         # Characters that join letters may be needed.
         if any(unicodedata.category(character) in ("Cc", "Cs") for character in text):
             raise ValueError(f"{name} has control characters in it: {text[:100]!r}; leave them out")
+    if not all(map(str.strip, settings.sentences)):
+        raise ValueError("sentences has an empty one in it; leave it out")
     audio = settings.audio
     if audio.reduction != _REDUCTION:
         raise ValueError(f"audio.reduction is {audio.reduction}; the networks need {_REDUCTION}")
@@ -252,12 +274,16 @@ def settings_text(
         after = _plain(new)
         for name in before.keys() - after.keys():
             document.pop(name, None)
+        if new.sentences != before.get("sentences", ()):
+            document.pop("sentence", None)  # of an earlier version
         for name, value in after.items():
             if isinstance(value, dict):
                 _write_table(document, name, value, before.get(name, {}))
             elif name not in before or before[name] != value:
                 fresh = name not in document
                 document[name] = value
+                if isinstance(item := document.item(name), Array):
+                    item.multiline(name == "sentences" and len(value) > 1)
                 if fresh and name in _COMMENTS:
                     # A plain `True` is no item that could have a comment.
                     cast(Item, document.item(name)).comment(_COMMENTS[name])

@@ -185,8 +185,9 @@ def test_a_voice_from_another_keeps_steps_and_settings(
     # It may speak another language: auditions begin with a text of its own.
     [held_out] = mine.settings.held_out
     lines = (speech / "metadata.csv").read_text().splitlines()
-    assert mine.settings.sentence in [line.split("|")[2] for line in lines if held_out in line]
-    assert snapshot.sentence == mine.settings.sentence
+    [sentence] = mine.settings.sentences
+    assert sentence in [line.split("|")[2] for line in lines if held_out in line]
+    assert snapshot.sentences == (sentence,)
     assert mine.settings.price == 2.0
     dropout = f"dropout 0, as in {theirs.folder} (default 0.05); --dropout sets another"
     assert dropout in training.texts(snapshot)

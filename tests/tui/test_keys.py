@@ -11,7 +11,7 @@ from engine.run.commands import (
     Pause,
     PlotAttention,
     SaveCheckpoint,
-    SetSentence,
+    SetSentences,
 )
 from engine.run.snapshot import Phase
 from tui.keys import KEYS, Moment
@@ -40,7 +40,7 @@ async def test_e_changes_the_sentence_that_auditions_speak():
         await run.press("e", "backspace", "enter")
         assert "empty: write a sentence" in run.text
         await run.press("escape", "e", *"n old wall", "enter")
-        assert run.sent == [SetSentence("an old wall")]
+        assert run.sent == [SetSentences(("an old wall",))]
 
 
 @pytest.mark.slow

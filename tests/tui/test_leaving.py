@@ -7,7 +7,7 @@ from fake_session import preparing, training
 from seeing import opened
 from textual import events
 
-from engine.run.commands import Finish, SaveCheckpoint, SetSentence
+from engine.run.commands import Finish, SaveCheckpoint, SetSentences
 from engine.run.snapshot import Phase
 from engine.run.stop import StopAt, parse_stop
 from tui.process.endings import ExitReason
@@ -167,7 +167,7 @@ async def test_what_is_typed_ahead_of_a_dialog_is_not_lost():
                 run.app.post_message(events.Key(key, key if len(key) == 1 else None))
             await run.until(lambda opens=opens: len(run.sent) == "se".index(opens) + 1)
             assert run.at_home
-        sentence = SetSentence("Two birds sat on the old wall.900k")
+        sentence = SetSentences(("Two birds sat on the old wall.900k",))
         assert run.sent == [StopAt(parse_stop("900k")), sentence]
 
 

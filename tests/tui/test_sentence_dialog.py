@@ -4,7 +4,7 @@ import pytest
 from fake_session import training
 from seeing import opened
 
-from engine.run.commands import SetSentence
+from engine.run.commands import SetSentences
 from engine.voice.folder import Voice, VoiceSettings
 
 
@@ -44,4 +44,4 @@ async def test_it_shows_how_the_sentence_will_be_read(voice, attached):
         assert not run.sent
         run.answer = "Snow ☃"
         await run.press("enter")
-        assert run.sent == [SetSentence("Snow ☃")]
+        assert run.sent == [SetSentences(("Snow ☃",))]

@@ -14,7 +14,7 @@ from engine.run.commands import (
     Pause,
     PlotAttention,
     SaveCheckpoint,
-    SetSentence,
+    SetSentences,
 )
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import SetBudget, StopAt
@@ -217,7 +217,7 @@ class RunScreen(SampleActions):
 
     def _take_sentence(self, sentence: str | None) -> None:
         if sentence is not None and sentence != self.snapshot.sentence:
-            self.change(SetSentence(sentence), "new sentence")
+            self.change(SetSentences((sentence, *self.snapshot.sentences[1:])), "new sentence")
 
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""

@@ -10,7 +10,7 @@ from textual.timer import Timer
 
 from engine.errors import VoicecoachError
 from engine.formatting import printable
-from engine.run.commands import MAX_SENTENCE
+from engine.run.commands import MAX_SENTENCE_CHARACTERS
 from engine.speech.reading import Reader, Reading, nothing_to_speak
 from tui.screens.dialog import InputDialog
 
@@ -66,7 +66,7 @@ class SentenceDialog(InputDialog[str]):
             self.say("")
             return True
         else:
-            reading = self._reader.read(self.text[:MAX_SENTENCE])
+            reading = self._reader.read(self.text[:MAX_SENTENCE_CHARACTERS])
             self._unread.characters = reading.missed
             self._input.refresh()
             if reading.sentences:
@@ -86,8 +86,8 @@ def reading_lines(reading: Reading, limit: int, length: int) -> list[Content]:
     lines = [_warning(reading.note)] if reading.note else []
     if reading.cut:
         lines.append(_warning(f"longer than {limit:,} characters: spoken in pieces"))
-    if length > MAX_SENTENCE:
-        lines.append(_warning(f"only the first {MAX_SENTENCE:,} characters are kept"))
+    if length > MAX_SENTENCE_CHARACTERS:
+        lines.append(_warning(f"only the first {MAX_SENTENCE_CHARACTERS:,} characters are kept"))
     return [*lines, *map(Content, reading.sentences)]
 
 

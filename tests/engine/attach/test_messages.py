@@ -230,7 +230,7 @@ def packed(value) -> bytes:
         packed({"type": "Hello"}),
         packed({"type": "Alive"}),
         packed({"type": "__import__"}),
-        packed({"type": "SetSentence", "sentence": 5}),
+        packed({"type": "SetSentences", "sentences": [5]}),
         packed({"type": "SetBudget", "usd": math.nan}),
         packed({"type": "StopAt", "rule": "900k"}),
         GREETING + (4).to_bytes(4, "big") + b"\x91\x91\x91\xc1",

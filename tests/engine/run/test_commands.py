@@ -7,6 +7,7 @@ import pytest
 
 from engine.errors import InputError
 from engine.run.commands import (
+    Audition,
     Command,
     Continue,
     Finish,
@@ -15,8 +16,9 @@ from engine.run.commands import (
     Pause,
     ScreenDetached,
     SetBudget,
-    SetSentence,
+    SetSentences,
     StopAt,
+    clean_sentence,
 )
 from engine.run.stop import parse_stop
 from engine.serialization import from_msgpack, to_msgpack
@@ -83,10 +85,18 @@ def test_find_waits_while_others_arrive():
 
 
 def test_a_sentence_has_no_control_characters():
-    said = SetSentence("\x1b]0;title\x07 Two\r\nbirds\t\ud800sat.\x9b ")
-    assert said.sentence == "]0;title Two birds sat."
-    assert SetSentence("Zoë’s [red] 猫").sentence == "Zoë’s [red] 猫"
-    assert len(SetSentence("la " * 50_000).sentence) < 2_001
+    assert clean_sentence("\x1b]0;title\x07 Two\r\nbirds\t\ud800sat.\x9b ") == (
+        "]0;title Two birds sat."
+    )
+    assert clean_sentence("Zoë’s [red] 猫") == "Zoë’s [red] 猫"
+    assert len(clean_sentence("la " * 50_000)) < 2_001
+    assert Audition("two\nlines").sentence == "two lines"
+
+
+def test_sentences_are_at_most_twelve_each_once():
+    said = SetSentences((" One.", "\n", "Two.", "One.\t"))
+    assert said.sentences == ("One.", "Two.")
+    assert len(SetSentences(tuple(map(str, range(20)))).sentences) == 12
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import soundfile
 import torch
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
-from engine.run.commands import Audition, Finish, PlotAttention, SetSentence
+from engine.run.commands import Audition, Finish, PlotAttention, SetSentences
 from engine.run.snapshot import Phase
 from engine.speech.speaker import NO_SSRN
 from engine.voice.samples import read_samples
@@ -39,7 +39,7 @@ def heard(training, session, count=1):
 
 
 def test_without_an_ssrn_the_mel_alone_is_heard(make_voice, training, at_stop):
-    voice = make_voice(text2mel=40, sentence="Two birds; one wall.")
+    voice = make_voice(text2mel=40, sentences=("Two birds; one wall.",))
     session = at_stop(voice)
     session.send(Audition())
     (sample,) = heard(training, session).samples
@@ -60,7 +60,7 @@ def test_with_an_ssrn_both_steps_are_in_the_name(make_voice, training, at_stop):
     )
     (newer / "weights.safetensors").write_bytes(b"no tensors")
     session = at_stop(voice)
-    session.send(SetSentence("Hello"))
+    session.send(SetSentences(("Hello",)))
     session.send(Audition())
     snapshot = heard(training, session)
     assert snapshot.samples[0].path.name == "text2mel-41_ssrn-767_hello.wav"
@@ -112,7 +112,7 @@ def test_a_sample_that_fails_does_not_stop_training(make_voice, training, at_sto
 
 
 def test_one_sample_is_made_at_a_time(make_voice, training, at_stop):
-    session = at_stop(make_voice(sentence="la " * 400))
+    session = at_stop(make_voice(sentences=("la " * 400,)))
     session.send(Audition())
     training.until(session, lambda s: s.auditioning)
     session.send(Audition())

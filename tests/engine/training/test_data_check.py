@@ -18,7 +18,7 @@ from engine.data.clips import ClipShape, scan_corpus
 from engine.errors import InputError
 from engine.jobs.check import CheckOptions, check
 from engine.jobs.clean import clean
-from engine.run.commands import CleanFirst, Continue, Finish, Hold, ScreenDetached, SetSentence
+from engine.run.commands import CleanFirst, Continue, Finish, Hold, ScreenDetached, SetSentences
 from engine.run.snapshot import Phase
 from engine.training import data_check as checking
 from engine.training.data_check import CheckRecord, load_record, save_record
@@ -88,7 +88,7 @@ def test_at_a_screen_training_waits_for_the_answer(make_voice, training, broken)
     # Cheap first: nothing that takes long has been begun.
     assert not voice.features.exists()
     # What is asked for meanwhile waits its turn.
-    session.send(SetSentence("Hello you."))
+    session.send(SetSentences(("Hello you.",)))
     session.send(Continue())
     snapshot = training.until(session, lambda s: s.phase is Phase.AT_STOP)
     assert (snapshot.step, snapshot.sentence, snapshot.seconds_to_start) == (1, "Hello you.", None)

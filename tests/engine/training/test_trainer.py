@@ -15,7 +15,7 @@ from engine.run.commands import (
     PlotAttention,
     SaveCheckpoint,
     ScreenDetached,
-    SetSentence,
+    SetSentences,
     StopAt,
 )
 from engine.run.snapshot import Phase
@@ -113,16 +113,16 @@ def test_a_pause_makes_no_steps_and_counts_no_time(make_voice, training):
     session.send(PlotAttention())
     snapshot = training.until(session, lambda s: len(s.attention) > len(before.attention))
     assert (snapshot.step, snapshot.run_seconds) == (before.step, before.run_seconds)
-    session.send(SetSentence("  A new sentence. "))
-    session.send(SetSentence("!!! ---"))
+    session.send(SetSentences(("  A new sentence. ", "Another.\n", " ", "Another.")))
+    session.send(SetSentences(("Good.", "!!! ---")))
     session.send(SaveCheckpoint())
     session.send(Continue())
     session.send(Continue())
     snapshot = training.end(session)
     assert snapshot.step == 9
     assert snapshot.first_step == 0
-    assert snapshot.sentence == "A new sentence."
-    assert Voice.open(voice.folder).settings.sentence == "A new sentence."
+    assert snapshot.sentences == ("A new sentence.", "Another.")
+    assert Voice.open(voice.folder).settings.sentences == snapshot.sentences
     events = training.texts(snapshot)
     assert events.count("training continues") == 1
     assert sum(text.startswith("paused at step") for text in events) == 1
@@ -185,7 +185,7 @@ def test_ssrn_has_no_attention_to_draw(make_voice, training):
 
 @pytest.mark.slow
 def test_the_end_gives_up_the_audition_under_way(make_voice, training):
-    voice = make_voice(sentence="la " * 500)
+    voice = make_voice(sentences=("la " * 500,))
     session = training.start(voice, "+1", attended=True)
     training.until(session, at_stop)
     session.send(Audition())

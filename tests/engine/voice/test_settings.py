@@ -56,6 +56,17 @@ def test_symbols_may_be_typed_in_any_unicode_form():
     assert parse_settings(whole('symbols = "PE aoz\u0301"'), PATH).symbols == "PE aoz\u0301"
 
 
+def test_the_one_sentence_of_an_earlier_version_is_the_first_of_several():
+    old = whole('sentence = "Two birds."')
+    settings = parse_settings(old, PATH)
+    assert settings.sentences == ("Two birds.",)
+    assert parse_settings(whole('sentence = ""'), PATH).sentences == ()
+    assert settings_text(replace(settings, price=2.0), settings, old).count("Two birds.") == 1
+    new = settings_text(replace(settings, sentences=("One.", "Two.")), settings, old)
+    assert parse_settings(new, PATH).sentences == ("One.", "Two.")
+    assert 'sentences = [\n    "One.",\n    "Two.",\n]' in new
+
+
 def test_whole_numbers_will_do_for_fractions():
     settings = parse_settings(whole("price = 1", "dropout = 0"), PATH)
     assert (settings.price, settings.dropout) == (1.0, 0.0)
@@ -65,9 +76,11 @@ def test_what_a_person_wrote_stays_when_a_setting_changes():
     mine = "# my own words\n" + TEXT.replace(
         "price = 0.99", "price =   0.99   # until March"
     ).replace("seed = 1\n", "seed = 1 # lucky\n\n# and a line\n")
-    changed = settings_text(replace(SETTINGS, price=0.5, sentence="Hello there."), SETTINGS, mine)
+    changed = settings_text(
+        replace(SETTINGS, price=0.5, sentences=("Hello there.",)), SETTINGS, mine
+    )
     again = parse_settings(changed, PATH)
-    assert (again.price, again.sentence) == (0.5, "Hello there.")
+    assert (again.price, again.sentences) == (0.5, ("Hello there.",))
     for words in ("# my own words", "# until March", "# lucky", "# and a line"):
         assert words in changed
     untouched = [line for line in mine.splitlines() if not line.startswith(("price", "sentence"))]
@@ -76,7 +89,7 @@ def test_what_a_person_wrote_stays_when_a_setting_changes():
 
 def test_what_a_person_edited_meanwhile_stays():
     mine = TEXT.replace("checkpoint_every = 1000", "checkpoint_every = 250")
-    changed = settings_text(replace(SETTINGS, sentence="Hello there."), SETTINGS, mine)
+    changed = settings_text(replace(SETTINGS, sentences=("Hello there.",)), SETTINGS, mine)
     assert parse_settings(changed, PATH).checkpoint_every == 250
 
 
@@ -113,7 +126,12 @@ def test_a_setting_that_was_left_out_is_added_where_it_belongs():
         ('recipe = "mine"', "recipe"),
         ('symbols = "abc"', "P"),
         ("symbols = 3", "symbols"),
-        ("sentence = 1979-05-27", "sentence"),
+        ("sentence = 1979-05-27", "write it like ['Good morning.']"),
+        ("sentences = 'Two birds.'", "write it like ['Good morning.']"),
+        ("sentences = ['a', 5]", "write it like ['Good morning.']"),
+        ("sentences = ['a', ' ']", "an empty one"),
+        (f"sentences = {['a'] * 13}", "length <= 12"),
+        ("sentence = 'a'\nsentences = ['b']", "delete sentence"),
         ("audio = 3", "audio"),
         ("[audio]\nhops = 1", "audio.hops"),
         ("[audio]\nhop_length = 0", "audio.hop_length"),

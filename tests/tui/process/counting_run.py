@@ -30,7 +30,7 @@ from engine.run.commands import (
     SaveCheckpoint,
     ScreenAttached,
     ScreenDetached,
-    SetSentence,
+    SetSentences,
     StopAt,
     TerminalStalled,
 )
@@ -108,8 +108,8 @@ class CountingSession:
                 self._change(phase=phase)
             case StopAt(rule):
                 self._change(stop_text=rule.text if rule else "")
-            case SetSentence(sentence):
-                self._change(sentences=(sentence,))
+            case SetSentences(sentences):
+                self._change(sentences=sentences)
             case SaveCheckpoint():
                 self._happens("saved as asked")
             case Audition():

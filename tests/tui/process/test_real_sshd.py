@@ -1,91 +1,15 @@
 """A run over a real ssh connection that breaks, and the way back to it."""
 
-import getpass
 import os
 import shlex
-import shutil
 import signal
-import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from sshd import needs_sshd
 
-# Administrators' programs are not on everybody's path.
-WHERE = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"
-
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.slow,
-    pytest.mark.skipif(
-        not all(shutil.which(program, path=WHERE) for program in ("sshd", "ssh", "ssh-keygen"))
-        and "VOICECOACH_REQUIRE_PROGRAMS" not in os.environ,
-        reason="openssh-server and openssh-client are not installed",
-    ),
-]
-
-
-class Sshd:
-    """An ssh server of the test's own on loopback, and a key that opens it."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        folder.mkdir()
-        for name in ("host", "key"):
-            keygen = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / name)]
-            subprocess.run(keygen, check=True)
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
-        settings = (
-            f"ListenAddress 127.0.0.1\nPort {self.port}\nHostKey {folder}/host\n"
-            f"AuthorizedKeysFile {folder}/key.pub\nPidFile none\nStrictModes no\nUsePAM no\n"
-            "PermitRootLogin yes\nPasswordAuthentication no\nPrintMotd no\nPrintLastLog no\n"
-            "Subsystem sftp internal-sftp\n"
-        )
-        (folder / "config").write_text(settings)
-        if os.geteuid() == 0:
-            Path("/run/sshd").mkdir(exist_ok=True)
-        program = shutil.which("sshd", path=WHERE)
-        assert program is not None
-        with (folder / "log").open("wb") as log:
-            self.process = subprocess.Popen(
-                [program, "-D", "-e", "-f", str(folder / "config")], stdout=log, stderr=log
-            )
-
-    @property
-    def log(self) -> str:
-        return (self._folder / "log").read_text()
-
-    def client(self, command: list[str], **environment: str) -> list[str]:
-        """The command of an ssh client that runs a command in a terminal of the server."""
-        names = [f"{name}={value}" for name, value in environment.items()]
-        remote = shlex.join(["env", *names, *command])
-        address = f"{getpass.getuser()}@127.0.0.1"
-        return ["ssh", "-tt", "-p", str(self.port), *self.options, address, remote]
-
-    @property
-    def options(self) -> list[str]:
-        """What ssh and scp need to know of this server."""
-        options = ["-F", "none", "-i", str(self._folder / "key")]
-        for option in (
-            "StrictHostKeyChecking=no",
-            "UserKnownHostsFile=/dev/null",
-            "LogLevel=ERROR",
-        ):
-            options += ["-o", option]
-        return options
-
-
-@pytest.fixture
-def sshd(tmp_path, runs):
-    server = Sshd(tmp_path / "sshd")
-    runs.wait_until(lambda: "Server listening" in server.log, "sshd")
-    yield server
-    server.process.terminate()
-    server.process.wait()
-
+pytestmark = [pytest.mark.process, pytest.mark.slow, needs_sshd]
 
 LINE = """
 import sys

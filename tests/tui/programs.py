@@ -13,29 +13,14 @@ import sys
 import termios
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from paths import ROOT
 
-COUNTING_RUN = Path(__file__).with_name("counting_run.py")
+COUNTING_RUN = Path(__file__).with_name("process") / "counting_run.py"
 DEADLINE = 60.0
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _signals_as_in_a_shell() -> Iterator[None]:
-    """Start the processes with signals as a shell does, also where the tests run under nohup.
-
-    A signal that is ignored stays ignored in the processes that are started.
-    """
-    before = {s: signal.getsignal(s) for s in (signal.SIGHUP, signal.SIGTERM, signal.SIGQUIT)}
-    for number, handler in before.items():
-        if handler is signal.SIG_IGN:
-            signal.signal(number, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def wait_until(true: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
@@ -278,12 +263,3 @@ class Runs:
             terminal.close()
         if process is not None and is_alive(int(process)):
             os.kill(int(process), signal.SIGKILL)
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Runs]:
-    made = Runs(tmp_path)
-    yield made
-    made.end()
-    if not made.has_to_be_ended:
-        assert "did not end by itself" not in (made.said("voicecoach.log") or "")
