@@ -21,7 +21,6 @@ from engine.machine.gpu import GpuReading
 from engine.run.sample import KeptCheckpoint, Sample, Speaking
 from engine.run.stop import StopPoint
 
-
 RECENT_STEPS = 1_000
 """Of the loss curve, what can be seen unthinned."""
 

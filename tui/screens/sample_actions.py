@@ -8,8 +8,12 @@ from typing import TYPE_CHECKING
 from engine.run.commands import Audition, Command
 from engine.run.snapshot import Snapshot
 from tui.audio.listening import Listening
+from tui.formatting import NETWORKS
+from tui.keys import find
 from tui.process.remote import Host
 from tui.screens.keyed_screen import KeyedScreen
+from tui.widgets.panels import Panels
+from tui.widgets.sample_rows import SampleRow
 from tui.widgets.samples import Samples
 
 if TYPE_CHECKING:
@@ -24,6 +28,7 @@ class SampleActions(KeyedScreen):
     host: Callable[[], Host]
     snapshot: Snapshot
     samples: Samples
+    panels: Panels
 
     def show_sound(self) -> None:
         """Show what is playing."""
@@ -45,8 +50,30 @@ class SampleActions(KeyedScreen):
         self.action_speak_selected()
 
     def action_speak_selected(self) -> None:
-        """Speak the sentence with the selected checkpoint."""
-        self.action_replay()
+        """Speak the sentence with the selected checkpoint; play it where that is not possible."""
+        row = self.samples.row
+        if row is None:
+            return
+        why = self._cannot_speak_again(row)
+        if why and row.sample is not None:
+            self.say(f"{why}; playing the sample")
+            self.hear(row.sample.path)
+        elif why:
+            self.say(f"speak: {why}", "warning")
+        else:
+            self.listening.request(self.snapshot)
+            own = "ssrn_step" if row.network == "ssrn" else "step"
+            words = f"audition requested with checkpoint {row.step:,}"
+            self.ask(Audition(sentence=self.samples.sentence, **{own: row.step}), words)
+
+    def _cannot_speak_again(self, row: SampleRow) -> str:
+        """Say why the weights of a row cannot speak now; empty where they can."""
+        if row.checkpoint is None:
+            return f"there is no checkpoint {row.step:,} on disk"
+        if row.network != self.snapshot.network:
+            return f"this run trains {NETWORKS[self.snapshot.network]}"
+        key = find("audition", self.KEYS)
+        return key.why_disabled(self.moment) if key else ""
 
     def action_older_sample(self) -> None:
         """Play the same sentence at the checkpoint before."""
@@ -57,14 +84,23 @@ class SampleActions(KeyedScreen):
         self._step_and_play(1)
 
     def _step_and_play(self, by: int) -> None:
+        self.panels.bring(self.samples)
         if self.samples.turn(by):
             self.action_replay()
+        else:
+            age = "older" if by < 0 else "newer"
+            self.say(f"there is no {age} sample of this sentence")
 
     def action_previous_sentence(self) -> None:
-        self.samples.turn_sentence(-1)
+        self._turn_sentence(-1)
 
     def action_next_sentence(self) -> None:
-        self.samples.turn_sentence(1)
+        self._turn_sentence(1)
+
+    def _turn_sentence(self, by: int) -> None:
+        self.panels.bring(self.samples)
+        if not self.samples.turn_sentence(by):
+            self.say("there is only one sentence; e adds others")
 
     def action_listen(self) -> None:
         """Show the address of the listening page."""
@@ -96,9 +132,10 @@ class SampleActions(KeyedScreen):
             self._with_scp_line([path], lambda line: self.say(f"{words}: {line}", "warning"))
 
     def action_replay(self) -> None:
-        sample = self.samples.chosen
-        if sample is not None:
-            self.hear(sample.path)
+        if self.samples.chosen is not None:
+            self.hear(self.samples.chosen.path)
+        else:
+            self.say("replay: this checkpoint has not spoken the sentence yet", "warning")
 
     def action_original(self) -> None:
         """Play the recording that a sample was made from."""

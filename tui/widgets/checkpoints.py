@@ -14,9 +14,7 @@ class Checkpoints(DataTable[Text]):
     BORDER_TITLE = "checkpoints"
 
     def __init__(self) -> None:
-        super().__init__(
-            id="checkpoints", classes="panel", cursor_type="none", zebra_stripes=False
-        )
+        super().__init__(id="checkpoints", classes="panel", cursor_type="none", zebra_stripes=False)
         self._shown: tuple[KeptCheckpoint, ...] | None = None
 
     def on_mount(self) -> None:
@@ -30,7 +28,8 @@ class Checkpoints(DataTable[Text]):
         self._shown = checkpoints
         self.clear()
         newest = {one.network: one for one in checkpoints}
-        for one in reversed(checkpoints):
+        newest_first = sorted(checkpoints, key=lambda one: (one.network, one.step), reverse=True)
+        for one in newest_first:
             self.add_row(*_cells(one, is_newest=newest[one.network] is one))
 
 

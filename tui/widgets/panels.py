@@ -81,7 +81,7 @@ class Panels(Vertical):
         self._log, self._table = log, table
         self._tabs = Tabs()
         self._arrangement = Arrangement.LOG_LINE
-        self._current: Widget = plots[0]
+        self._current: Widget = lists[0]
         """The panel that has all the room when there is only one."""
         self._maximised = False
         """Whether the person asked for one panel alone."""
@@ -99,6 +99,9 @@ class Panels(Vertical):
         return self._arrangement is Arrangement.TABS
 
     def on_mount(self) -> None:
+        """Begin with the samples in focus, or, if alone, with the first panel."""
+        if Arrangement.of(self.app.size) is Arrangement.TABS:
+            self._current = self._order[0]
         self._arrange(self.app.size)
 
     def on_resize(self, event: events.Resize) -> None:

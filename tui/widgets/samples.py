@@ -27,7 +27,7 @@ class Samples(DataTable[Text]):
 
     def __init__(self) -> None:
         super().__init__(
-            id="samples", classes="panel", cursor_type="row", show_header=False, cell_padding=0
+            id="samples", classes="panel", cursor_type="row", show_header=False, cell_padding=1
         )
         self.sentence = ""
         """The sentence whose samples are shown; empty before there is one."""
@@ -70,7 +70,7 @@ class Samples(DataTable[Text]):
         self.sentence = sample.sentence
         if self._snapshot is not None:
             self._relist(self._snapshot)
-            self._move_to(next((n for n, r in enumerate(self._rows) if r.sample is sample), None))
+            self._move_to(next((n for n, r in enumerate(self._rows) if r.key == sample.path), None))
 
     def turn(self, by: int) -> bool:
         """Select the sample one checkpoint older (−1) or newer (+1); return whether there is one.
@@ -151,19 +151,30 @@ class Samples(DataTable[Text]):
 
     def _cells(self, row: SampleRow, is_selected: bool) -> list[Text]:
         sample = row.sample
-        roomy = self.size.width >= _ALL_COLUMNS_FROM
-        network = NETWORKS[row.network]
-        if sample and sample.ssrn_step is not None and row.network == "text2mel":
-            network += f" · SSRN {formatting.short_steps(sample.ssrn_step)}"
+        longest = max(len(formatting.short_steps(one.step)) for one in self._rows)
+        step = formatting.short_steps(row.step).rjust(longest)
         cells = [
-            Text("▸" if is_selected else " ", style="bold"),
-            Text(f"{formatting.short_steps(row.step)}  ", justify="right"),
-            Text(f"{network}  "),
-            Text(f"{sample.seconds:.1f} s  " if sample else "", justify="right"),
+            Text(f"{'▸' if is_selected else ' '}{step}", style="bold" if is_selected else ""),
+            Text(f"{sample.seconds:.1f} s" if sample else "", justify="right"),
             self._mark(row),
-            self._tags(row, roomy),
+            self._tags(row),
         ]
-        return cells if roomy else [*cells[:2], *cells[3:]]
+        if self._is_roomy:
+            cells.insert(1, Text(self._network(row)))
+        return cells
+
+    @property
+    def _is_roomy(self) -> bool:
+        return self.size.width >= _ALL_COLUMNS_FROM
+
+    def _network(self, row: SampleRow) -> str:
+        """Name the network, and the SSRN that spoke where it was not always the same."""
+        ssrn_steps = {one.sample.ssrn_step for one in self._rows if one.sample}
+        own = row.sample.ssrn_step if row.sample else None
+        differs = len(ssrn_steps) > 1 and own is not None and row.network != "ssrn"
+        return NETWORKS[row.network] + (
+            f" · SSRN {formatting.short_steps(own)}" if differs and own else ""
+        )
 
     def _mark(self, row: SampleRow) -> Text:
         """Say whether a sample is new, was heard, is playing or is still to be made."""
@@ -179,19 +190,18 @@ class Samples(DataTable[Text]):
             text, style = "  heard", "dim"
         else:
             text, style = "● new", "bold"
-        return Text(f"{text:<{_STATE_WIDTH}}  ", style=style)
+        return Text(f"{text:<{_STATE_WIDTH}}", style=style)
 
-    def _tags(self, row: SampleRow, roomy: bool) -> Text:
+    def _tags(self, row: SampleRow) -> Text:
         """Say what is special about a row."""
-        best = "★ best held-out" if roomy else "★ best"
         sample, checkpoint = row.sample, row.checkpoint
         note = printable(sample.note) if sample else ""
         tags = {
             "marked": row.key in self.marked,
-            best: checkpoint is not None and checkpoint.best,
+            "★ best held-out": checkpoint is not None and checkpoint.best,
             "base": checkpoint is not None and checkpoint.base and note != "base",
             note: True,
-            "automatic": sample is not None and sample.automatic,
+            "automatic": sample is not None and sample.automatic and self._is_roomy,
         }
         return Text(" · ".join(tag for tag, holds in tags.items() if tag and holds))
 
