@@ -244,7 +244,7 @@ def _clean_copy(voice: Voice, given: Path) -> Path | None:
     if own is None or own == given or not (own / "clean.json").is_file():
         return None
     # Few voices need what it imports.
-    from engine.check.clean_copy import is_clean_copy
+    from engine.check.clean_copy import origin_of
     from engine.check.survey import corpus_key
 
     settings = voice.settings
@@ -252,7 +252,7 @@ def _clean_copy(voice: Voice, given: Path) -> Path | None:
         key = corpus_key(scan_corpus(given), voice.vocabulary, settings.limits, settings.audio)
     except (OSError, InputError):
         return None  # what is wrong with it is said later
-    return own if is_clean_copy(own, key) else None
+    return own if origin_of(own).source_key == key else None
 
 
 def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettings:

@@ -14,6 +14,7 @@ from engine.machine.background import BackgroundThread
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Preflight, check_options
 from engine.run.commands import (
+    Audition,
     Command,
     Finish,
     Inbox,
@@ -34,6 +35,7 @@ from engine.voice.claim import VoiceClaim
 from engine.voice.folder import Voice
 
 if TYPE_CHECKING:
+    from engine.speech.audition import Auditions
     from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
@@ -113,6 +115,7 @@ class Session:
         )
         self._mirror = Uploader(self._voice, self._options, self._publisher)
         self._gpu: BackgroundThread | None = None
+        self._auditions: Auditions | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
 
@@ -135,7 +138,7 @@ class Session:
         return self._publisher.snapshot
 
     def send(self, command: Command) -> None:
-        """Ask for something; it happens at the next step boundary. Never waits."""
+        """Ask for something; it happens at the next step boundary, or sooner. Never waits."""
         if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
             self._screens.remove(OWN, keep_training=command.keep_training)
@@ -146,7 +149,12 @@ class Session:
         else:
             if isinstance(command, StopAt) and self.snapshot().phase.before_steps:
                 self._early_stop.ask(command.rule)
-            self._inbox.send(command)
+            if isinstance(command, Audition) and command.sentence and self._auditions is not None:
+                # A step may take a second on a CPU. One without a sentence keeps its place after
+                # a change of the sentences.
+                self._auditions.request(command.sentence, command.step, command.ssrn_step)
+            else:
+                self._inbox.send(command)
 
     def hurry(self) -> None:
         """Have the end wait for nothing more: give up what the disk refuses, and the mirror.
@@ -258,7 +266,7 @@ class Session:
     def _train_prepared(self, prepared: "TrainingContext", watchdog: Watchdog) -> None:
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
-        from engine.speech.audition import Auditions
+        from engine.speech.audition import Auditions, NetworkInTraining
         from engine.training.trainer import Services, Trainer
         from engine.training.training_data import watch_corpus
 
@@ -267,14 +275,12 @@ class Session:
             lambda reading, absent: self._publisher.update(gpu=reading, gpu_absent=absent),
             self._publisher.event,
         )
-        clip = prepared.attention_clip
-        auditions = Auditions(
-            self._voice,
-            prepared.learner.spec,
-            prepared.store.clips[clip],
-            prepared.store.coarse_mel(clip),
-            self._publisher,
-        )
+        learner = prepared.learner
+        in_training = NetworkInTraining(
+            learner.spec, self._voice.settings.symbols, learner.copy_ema_weights,
+            prepared.store, (prepared.attention_clip, *prepared.held_out_clips),
+        )  # fmt: skip
+        self._auditions = auditions = Auditions(self._voice, self._publisher, in_training)
         self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = watch_corpus(self._voice.dataset, recordings, self._publisher)
@@ -333,6 +339,7 @@ def _first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) -
         stop_text=preflight.stop.text if preflight.stop else "",
         price=settings.price,
         budget=settings.budget,
+        left_out=settings.left_out,
         sentences=settings.sentences,
         screens=int(options.attended),
     )

@@ -10,8 +10,8 @@ from tui.command_line import app
 from tui.process.streams import standard_streams
 
 # In the order in which the help lists them.
-from tui.commands import demo, check, clean, train, attach, ps, import_models  # noqa: F401
-from tui.commands import say, export, info, bench  # noqa: F401
+from tui.commands import demo, check, clean, train, attach, listen, ps  # noqa: F401
+from tui.commands import import_models, say, export, info, bench  # noqa: F401
 # isort: on
 
 __all__ = ["app", "main"]

@@ -7,12 +7,20 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 from engine.attach.connection import Connection
-from engine.attach.messages import MAX_FROM_SERVER, FromServer, Hello, Refusal, Status, Update
+from engine.attach.messages import (
+    MAX_FROM_SERVER,
+    FromServer,
+    Hello,
+    Refusal,
+    Role,
+    Status,
+    Update,
+)
 from engine.attach.sockets import SOCKET_NAME, connect, peer
 from engine.attach.updates import apply
 from engine.errors import InputError
@@ -42,13 +50,20 @@ class RemoteSession:
     attached: bool = True
 
     def __init__(
-        self, folder: Path, *, reading: bool = False, silent_after: float = _SILENT_AFTER
+        self,
+        folder: Path,
+        *,
+        reading: bool = False,
+        on_change: Callable[[], object] | None = None,
+        silent_after: float = _SILENT_AFTER,
     ) -> None:
         """Attach to the run; returns once there is a snapshot.
 
         Args:
             folder: the voice folder.
             reading: whether to look only: the run refuses commands.
+            on_change: makes this no screen but a listener, which may only have samples made; it is
+                called in the thread after each new snapshot, and must not wait.
             silent_after: seconds without a message after which that is reported.
 
         Raises:
@@ -56,6 +71,7 @@ class RemoteSession:
         """
         self.reading = reading
         self._folder = folder
+        self._on_change = on_change
         self._silent_after = silent_after
         self._newest: Snapshot | None = None
         """As the run sent it."""
@@ -68,7 +84,7 @@ class RemoteSession:
         """The process that trains."""
         self._connection = _connection(connected)
         try:
-            self._snapshot = self._first(Hello("reader" if reading else "screen"))
+            self._snapshot = self._first(Hello(self._role))
         except BaseException:
             connected.close()
             raise
@@ -101,6 +117,12 @@ class RemoteSession:
             if not self._connection.busy:
                 self._connection.socket.shutdown(socket.SHUT_RD)  # wakes the thread
         self._thread.join(_ANSWER_WITHIN)
+
+    @property
+    def _role(self) -> Role:
+        if self._on_change is not None:
+            return "listener"
+        return "reader" if self.reading else "screen"
 
     @property
     def ended_in_sight(self) -> bool:
@@ -142,7 +164,12 @@ class RemoteSession:
             raise InputError(message.text)
         if isinstance(message, Update):
             self._newest = apply(self._newest, message)
-            self._snapshot = self._with_notes(self._newest)
+            self._replace(self._with_notes(self._newest))
+
+    def _replace(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        if self._on_change is not None:
+            self._on_change()
 
     # What follows runs in the thread.
 
@@ -199,7 +226,7 @@ class RemoteSession:
         severity = "warning" if silent else "information"
         self._notes = (*self._notes, Event(time.time(), text, severity))[-20:]
         assert self._newest is not None
-        self._snapshot = self._with_notes(self._newest)
+        self._replace(self._with_notes(self._newest))
 
     def _show_lost(self, why: str) -> None:
         """The run is out of reach: unless it ended in sight, show it as failed."""
@@ -207,7 +234,7 @@ class RemoteSession:
         if not self.ended_in_sight:
             shown = replace(shown, phase=Phase.FAILED, failure=why, steps_per_second=None)
         # A screen that no longer follows a run costs nothing, and stays as long as it likes.
-        self._snapshot = replace(shown, wait_ends_at=None)
+        self._replace(replace(shown, wait_ends_at=None))
 
     def _why_gone(self) -> str:
         deadline = time.monotonic() + _DIES_WITHIN

@@ -97,7 +97,7 @@ def runs_folder() -> Path:
     return base / "voicecoach" / "runs"
 
 
-def _require_own(folder: Path) -> None:
+def require_own(folder: Path) -> None:
     """Refuse a folder in which others could have written; raises `OSError`."""
     status = folder.stat()
     if status.st_uid != os.geteuid() or status.st_mode & 0o022:
@@ -121,7 +121,7 @@ class Registration:
         name = f"{process.pid}-{process.started}-{os.urandom(4).hex()}.json"
         self._path = runs_folder() / name
         make_folder(self._path.parent)
-        _require_own(self._path.parent)
+        require_own(self._path.parent)
         for path in self._path.parent.glob("*.json"):
             if (run := _known(path)) and run.killed and run.is_of(entry):
                 _remove(path)
@@ -153,7 +153,7 @@ def known_runs() -> list[RunEntry]:
         folder = runs_folder()
         if not folder.is_dir():
             return []
-        _require_own(folder)
+        require_own(folder)
         found = [run for path in folder.glob("*.json") if (run := _known(path)) is not None]
     except OSError as error:
         where = f" in {error.filename}" if error.filename else ""

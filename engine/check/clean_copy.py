@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import count
 from pathlib import Path
@@ -32,7 +32,7 @@ from engine.data.clips import (
     map_in_order,
     scan_corpus,
 )
-from engine.data.metadata import Rejected, recording_key
+from engine.data.metadata import LEFT_OUT, Rejected, recording_key
 from engine.errors import InputError
 from engine.files import new_folder, read_plain
 from engine.formatting import shell_command
@@ -76,10 +76,12 @@ class Cleaned:
     split: tuple[Split, ...]
 
 
-class _Origin(Struct):
-    """What `clean.json` says of the corpus that a copy was made of."""
+class Origin(Struct):
+    """What a copy was made of: where that was, its `corpus_key`, and the ids left out by hand."""
 
+    source: str = ""
     source_key: str = ""
+    left_out_by_you: list[str] = []
 
 
 def clean_command(dataset: Path, **options: object) -> str:
@@ -88,13 +90,13 @@ def clean_command(dataset: Path, **options: object) -> str:
     return shell_command("voicecoach", "clean", dataset, out=out, **options)
 
 
-def is_clean_copy(folder: Path, key: str) -> bool:
-    """Whether a folder holds the clean copy of the corpus with this `corpus_key`."""
+def origin_of(folder: Path) -> Origin:
+    """Read what a clean copy was made of; empty for a folder that holds none."""
     path = folder / REPORT
     try:
-        return from_json(read_plain(path, _MAX_REPORT), _Origin, path).source_key == key
+        return from_json(read_plain(path, _MAX_REPORT), Origin, path)
     except (OSError, InputError):
-        return False
+        return Origin()
 
 
 def clean_copy_beside(
@@ -103,22 +105,28 @@ def clean_copy_beside(
     limits: Limits,
     audio: AudioSpec,
     *,
+    left_out: Collection[str] = (),
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool],
 ) -> Path:
     """Return the folder beside a corpus with its clean copy, made unless it is there.
 
     It has the corpus's name and `-clean`, with a number where something else has that name.
+    Clips whose ids are in `left_out` are not in it.
 
     Raises as `write_clean_copy`, or `OSError` where a recording has gone meanwhile.
     """
     target = (vocabulary, limits, audio)
     key = corpus_key(scan, *target)
+    by_hand = {row.clip_id for row in scan.rows} & {*left_out}
     for out in _places(scan.dataset):
-        if is_clean_copy(out, key):
+        origin = origin_of(out)
+        if origin.source_key == key and set(origin.left_out_by_you) == by_hand:
             return out
         if not os.path.lexists(out):
-            write_clean_copy(scan, out, *target, on_progress=on_progress, cancelled=cancelled)
+            write_clean_copy(
+                scan, out, *target, left_out=left_out, on_progress=on_progress, cancelled=cancelled
+            )
             return out
     raise AssertionError("names never run out")
 
@@ -138,6 +146,7 @@ def write_clean_copy(
     limits: Limits,
     audio: AudioSpec,
     *,
+    left_out: Collection[str] = (),
     attend: Attend | None = None,
     on_progress: Callable[[int, int], None] = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
@@ -155,6 +164,7 @@ def write_clean_copy(
         vocabulary: what reads the texts.
         limits: of a clip's length.
         audio: the sound of the voice that will learn from it.
+        left_out: ids of clips that the person does not want.
         attend: where the attention of a trained voice stands in a long clip.
         on_progress: called with clips done and clips in all.
         cancelled: asked between two clips.
@@ -167,7 +177,7 @@ def write_clean_copy(
     _require_place(scan.dataset, out)
     target = (vocabulary, limits, audio)
     key = corpus_key(scan, *target)
-    files = survey(scan, *target, on_progress=on_progress, cancelled=cancelled)
+    files = survey(scan, *target, left_out=left_out, on_progress=on_progress, cancelled=cancelled)
     _require_readable(scan.dataset, files)
     with new_folder(out) as folder:
         copy = _Copy(scan, files, folder, target, cancelled)
@@ -199,6 +209,7 @@ class _Copy:
             for line, found in files.errors.items()
             if (harm := next(filter(_is_beyond_repair, found), None))
         ]
+        self._lost += [row for row in files.report.left_out if row.kind == LEFT_OUT]
         lines = {row.line for row in self._lost}
         self._clips = {clip.line: clip for clip in files.clips if clip.line not in lines}
         self._columns = {
@@ -367,6 +378,7 @@ def _write_report(folder: Path, cleaned: Cleaned, source: Path, key: str) -> Non
         "source_key": key,
         "clips": len(cleaned.changes),
         "hours": round(cleaned.hours, 4),
+        "left_out_by_you": [row.clip_id for row in cleaned.left_out if row.kind == LEFT_OUT],
         "left_out": [
             {"line": row.line, "clip_id": row.clip_id, "reason": row.reason}
             for row in cleaned.left_out

@@ -2,6 +2,7 @@
 
 from engine.check.report import Finding, Severity
 from engine.data.clips import METADATA, RECORDINGS
+from engine.data.metadata import LEFT_OUT
 
 _SPOKEN = "write what is spoken, or delete the line"
 _UNLESS_SPOKEN = "delete it unless it is spoken"
@@ -116,6 +117,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
     "spoken-too-fast": ("warning", f"{_OTHER_TEXT}the recording was cut short"),
     "spoken-too-slowly": ("warning", f"{_OTHER_TEXT}lacks words, or there is a long pause"),
     "shifted-texts": ("error", "check whether a line was lost or added there"),
+    LEFT_OUT: ("note", "press x in the check of a run, or edit left_out, to use it again"),
     "doubted-transcript": ("warning", "listen to it and compare every word with its text"),
     # the corpus
     "too-few-clips": ("error", "fix the errors or record more: training needs at least two clips"),
@@ -129,6 +131,7 @@ KINDS: dict[str, tuple[Severity, str]] = {
 """Usual severity and advice of each kind of finding."""
 
 _TITLES = {
+    LEFT_OUT: "left out by you",
     "id3-tag": "ID3 tag",
     "8-bit": "8-bit",
     "csv-quotes": "CSV quotes",
@@ -154,6 +157,11 @@ def finding(
     usual, do = KINDS[kind]
     severity = "error" if harmful else severity or usual
     return Finding(kind, severity, None, "", "", figure, advice or do, value)
+
+
+def left_out_by_hand() -> Finding:
+    """What is said of a clip that the person left out."""
+    return finding(LEFT_OUT, "listed in voice.toml")
 
 
 def title(kind: str) -> str:

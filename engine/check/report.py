@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, get_args
 
 from engine.choices import NetworkName
-from engine.data.metadata import Rejected
+from engine.data.metadata import LEFT_OUT, Rejected
 from engine.formatting import plural
 from engine.text.unknown import UnknownCharacter as UnknownCharacter  # a part of the report
 
@@ -167,6 +167,11 @@ class CheckReport:
     """The clips that training does not use, in the order of their lines."""
     with_errors: int = 0
     """Clips with an error of their own; `--keep-errors` uses those of them that it can."""
+
+    @property
+    def by_hand(self) -> int:
+        """Clips that the person left out."""
+        return sum(row.kind == LEFT_OUT for row in self.left_out)
 
     @property
     def clips(self) -> int:

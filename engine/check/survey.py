@@ -4,15 +4,15 @@ import hashlib
 import json
 import math
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from engine.check.coverage import coverage_findings, language_findings, measure_coverage
 from engine.check.cross_checks import compare_recordings
-from engine.check.kinds import finding, reason
+from engine.check.kinds import finding, left_out_by_hand, reason
 from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
 from engine.check.recordings import Recording, examine
 from engine.check.report import CheckReport, Finding, Histogram, Severity, Spread, in_order
@@ -28,10 +28,10 @@ from engine.data.clips import (
     map_in_order,
     max_seconds,
 )
-from engine.data.metadata import Rejected, shown
+from engine.data.metadata import Rejected, recording_key, shown
 from engine.data.spectrograms import coarse_frames
 from engine.formatting import plural, printable
-from engine.text.unknown import unknown_characters
+from engine.text.unknown import UnknownCharacter, unknown_characters
 from engine.text.vocabulary import Vocabulary
 
 # Part of every key: raise it when the checks find something else in the same corpus.
@@ -61,6 +61,8 @@ class Survey:
     """The recording of each line that has one, below the dataset and fit to be shown."""
     errors: Mapping[int, Sequence[Finding]]
     """What leaves a clip out, by its line."""
+    measured: "Measured"
+    """What it was judged by: `judge` answers anew when clips are left out or taken in."""
 
 
 def corpus_key(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits, audio: AudioSpec) -> str:
@@ -91,13 +93,15 @@ def survey(
     audio: AudioSpec,
     *,
     keep_errors: bool = False,
+    left_out: Collection[str] = (),
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Survey:
     """Check the list, the texts and the recordings of a corpus in LJ Speech layout.
 
-    `on_progress(done, total)` counts recordings and ends at the total; it and `cancelled` are
-    called from the calling thread. The same corpus gives the same report.
+    `left_out` are ids of clips that the person does not want. `on_progress(done, total)` counts
+    recordings and ends at the total; it and `cancelled` are called from the calling thread. The
+    same corpus gives the same report.
 
     Raises:
         Cancelled: `cancelled()` became true.
@@ -116,7 +120,7 @@ def survey(
         examined.append(recording)
         on_progress(len(examined), len(named))
     measured = Measured(scan.dataset, metadata, examined)
-    return judge(measured, vocabulary, limits, audio, keep_errors=keep_errors)
+    return judge(measured, vocabulary, limits, audio, keep_errors=keep_errors, left_out=left_out)
 
 
 @dataclass(frozen=True)
@@ -133,6 +137,17 @@ class Measured:
         """Those of `metadata.clips`."""
         return self.examined[: len(self.metadata.clips)]
 
+    def without(self, lines: Collection[int]) -> "Measured":
+        """The corpus as if some lines had never been in it."""
+        metadata = replace(
+            self.metadata,
+            rows=tuple(row for row in self.metadata.rows if row.line not in lines),
+            clips=tuple(clip for clip in self.metadata.clips if clip.line not in lines),
+            findings=tuple(one for one in self.metadata.findings if one.line not in lines),
+        )
+        examined = [each for each in self.examined if each.clip.line not in lines]
+        return replace(self, metadata=metadata, examined=examined)
+
 
 def judge(
     measured: Measured,
@@ -141,18 +156,24 @@ def judge(
     audio: AudioSpec,
     *,
     keep_errors: bool = False,
+    left_out: Collection[str] = (),
 ) -> Survey:
     """Compare the clips with each other, and decide which of them training uses.
 
     A clip is used if it can be read and has no error of its own; with `keep_errors` if it can be
-    read. That is the one list that `check`, `clean` and `train` work by.
+    read. Those whose ids are in `left_out` are not, and no other clip is compared with them: of two
+    copies, one may be used without the other. That is the one list that `check`, `clean` and
+    `train` work by.
     """
+    whole, by_hand = measured, _left_out(measured, left_out)
+    measured = whole.without(by_hand)
     metadata, recordings, dataset = measured.metadata, measured.recordings, measured.dataset
     single, common = compare_recordings(measured.examined, audio.sample_rate)
     located: list[_Located] = [([each], found) for each, found in single]
     errors = _errors(metadata.findings, located)
     rates, speaking_rate = _rates(recordings, errors)
-    usable, left_out = _chosen(measured, errors, keep_errors=keep_errors)
+    usable, rejected = _chosen(measured, errors, keep_errors=keep_errors)
+    rejected += [_rejected(line, [found]) for line, found in by_hand.items()]
     seconds = [each.seconds for each in usable if each.seconds]
     texts = {row.line: row.text for row in metadata.rows}
     unknown = unknown_characters(texts, vocabulary)
@@ -162,9 +183,9 @@ def judge(
         *(_at_place(each, found, dataset) for each, found in located),
         *(found.at(RECORDINGS) for found in (*common, *_amount(len(usable), sum(seconds) / 3600))),
         *(_at_place(each, found, dataset) for each, found in rates),
-        *unknown_findings(unknown, vocabulary.cleaner),
-        *(f.at(METADATA) for f in language_findings([*texts.values()], unknown, vocabulary)),
+        *_of_texts(texts.values(), unknown, vocabulary),
         *(found.at(METADATA) for found in coverage_findings(coverage)),
+        *by_hand.values(),
     ]
     report = CheckReport(
         dataset=str(dataset),
@@ -178,12 +199,30 @@ def judge(
         noise=_spread(each.signal_to_noise for each in usable),
         unknown=unknown,
         coverage=coverage,
-        left_out=left_out,
+        left_out=tuple(sorted(rejected, key=lambda row: row.line)),
         with_errors=len(errors),
     )
     shapes = tuple(_shape(each, audio) for each in usable)
     files = {clip.line: _file(clip, dataset) for clip in metadata.clips}
-    return Survey(report, shapes, metadata.clips, files, errors)
+    return Survey(report, shapes, metadata.clips, files, errors, whole)
+
+
+def _left_out(measured: Measured, ids: Collection[str]) -> dict[int, Finding]:
+    """What is said of the clips that the person left out, by their lines."""
+    keys = set(map(recording_key, ids))
+    return {
+        clip.line: left_out_by_hand().at(_file(clip, measured.dataset), clip.line, clip.clip_id)
+        for clip in measured.metadata.clips
+        if recording_key(clip.clip_id) in keys
+    }
+
+
+def _of_texts(
+    texts: Collection[str], unknown: Sequence[UnknownCharacter], vocabulary: Vocabulary
+) -> Iterator[Finding]:
+    yield from unknown_findings(unknown, vocabulary.cleaner)
+    for found in language_findings([*texts], unknown, vocabulary):
+        yield found.at(METADATA)
 
 
 def _errors(of_list: Sequence[Finding], of_recordings: Sequence[_Located]) -> _Errors:
@@ -225,7 +264,7 @@ def _rates(
 
 def _chosen(
     measured: Measured, errors: _Errors, *, keep_errors: bool
-) -> tuple[list[Recording], tuple[Rejected, ...]]:
+) -> tuple[list[Recording], list[Rejected]]:
     """The recordings that training uses, and the clips that it does not."""
     unread = measured.metadata.left_out
     readable = [
@@ -233,12 +272,11 @@ def _chosen(
     ]
     usable = [each for each in readable if keep_errors or each.clip.line not in errors]
     used = {each.clip.line for each in usable}
-    left_out = (
-        Rejected(line, found[-1].clip_id or found[0].clip_id, reason(found[0]), found[0].kind)
-        for line, found in sorted(errors.items())
-        if line not in used
-    )
-    return usable, tuple(left_out)
+    return usable, [_rejected(line, found) for line, found in errors.items() if line not in used]
+
+
+def _rejected(line: int, found: Sequence[Finding]) -> Rejected:
+    return Rejected(line, found[-1].clip_id or found[0].clip_id, reason(found[0]), found[0].kind)
 
 
 def _at_place(recordings: Sequence[Recording], found: Finding, dataset: Path) -> Finding:

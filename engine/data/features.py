@@ -7,7 +7,8 @@ these are, and checksums of the numbers. It is written last, so a cache with an 
 
 import os
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, Annotated, TypeVar
@@ -136,17 +137,16 @@ class FeatureStore:
             Rejected(by_id[clip_id].line, clip_id, reason) for clip_id, reason in index.rejected
         )
         """Clips of the corpus that failed in analysis: silent, unreadable, too long."""
-        hash_of = dict(zip(by_id, hashes, strict=True))
-        self.content = CorpusContent(
-            {clip.clip_id: hash_of_clip(hash_of[clip.clip_id], clip.text) for clip in self.clips},
-            round(index.frames * audio.hop_length / audio.sample_rate, 2),
-        )
-        """What the usable clips consist of, their transcripts included."""
+        self._hash_of = dict(zip(by_id, hashes, strict=True))
         self.key = index.key
         """Hash of the recordings, the audio constants and the limit that made these features."""
         self.audio = audio
-        counts = [entry.frames for entry in index.entries]
-        self._starts = np.concatenate([[0], np.cumsum(counts, dtype=np.int64)])
+        counts = np.asarray([entry.frames for entry in index.entries], dtype=np.int64)
+        ends = np.cumsum(counts)
+        # First frame of each clip, and the one behind its last.
+        self._spans = np.stack([ends - counts, ends], axis=1)
+        self.content = self._content()
+        """What the usable clips consist of, their transcripts included."""
         shape = (index.frames, index.n_bins)
         self._magnitude = np.memmap(path, np.float16, "r", shape=shape)
         shape = (index.frames // index.reduction, index.n_mels)
@@ -195,19 +195,35 @@ class FeatureStore:
             )
         return cls(corpus, audio, index, folder / f"{index.key}.features", hashes)
 
+    def without(self, clip_ids: Collection[str]) -> "FeatureStore":
+        """The same features without some clips, as if these were not in the cache."""
+        kept = [i for i, clip in enumerate(self.clips) if clip.clip_id not in clip_ids]
+        fewer = copy(self)
+        fewer.clips, fewer._spans = tuple(self.clips[i] for i in kept), self._spans[kept]
+        fewer.content = fewer._content()
+        return fewer
+
+    def _content(self) -> CorpusContent:
+        frames = int(np.diff(self._spans).sum())
+        return CorpusContent(
+            {c.clip_id: hash_of_clip(self._hash_of[c.clip_id], c.text) for c in self.clips},
+            round(frames * self.audio.hop_length / self.audio.sample_rate, 2),
+        )
+
     def coarse_mel(self, i: int) -> NDArray[np.float16]:
         """Every `reduction`-th mel frame of clip i, `(T / reduction, n_mels)`, read-only."""
-        start, end = self._starts[i : i + 2] // self.audio.reduction
+        start, end = self._spans[i] // self.audio.reduction
         return self._mel[start:end]
 
     def magnitude(self, i: int) -> NDArray[np.float16]:
         """Magnitude of clip i, `(T, n_bins)`, read-only."""
-        start, end = self._starts[i : i + 2]
+        start, end = self._spans[i]
         return self._magnitude[start:end]
 
     def coarse_frames(self, i: int) -> int:
         """Coarse frames of clip i, T / reduction."""
-        return int(self._starts[i + 1] - self._starts[i]) // self.audio.reduction
+        start, end = self._spans[i]
+        return int(end - start) // self.audio.reduction
 
 
 @dataclass(frozen=True)

@@ -22,6 +22,8 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _LONGEST_SHOWN = 60
 # Half a million clips. A file of holes can have any number of bytes, which would all be read.
 _MAX_BYTES = 2**26
+LEFT_OUT = "left-out"
+"""The kind of a clip that a person left out, and not the check."""
 _AUDIO_SUFFIX = re.compile(r"\.(wav|flac)$", re.IGNORECASE)
 
 

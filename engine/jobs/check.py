@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from engine.check.clean_copy import origin_of
 from engine.check.kinds import finding
 from engine.check.report import (
     USUAL_STEPS,
@@ -97,6 +98,7 @@ def check(options: CheckOptions, progress: Progress) -> tuple[CheckReport, Input
         InputError: there is no such corpus, voice or device.
     """
     settings = options.settings()
+    voice = None if options.against is None else Voice.open(options.against)
     _require_voice_and_device(options)
     with progress("checking the recordings") as show:
         files = survey(
@@ -104,6 +106,7 @@ def check(options: CheckOptions, progress: Progress) -> tuple[CheckReport, Input
             Vocabulary(settings.symbols, settings.cleaner),
             settings.limits,
             settings.audio,
+            left_out=left_out_of(voice, options.dataset),
             on_progress=show,
         )
     report, refusal = files.report, None
@@ -118,6 +121,14 @@ def check(options: CheckOptions, progress: Progress) -> tuple[CheckReport, Input
         with progress("timing training steps") as show:
             report = _with_estimates(report, files, options, show)
     return report, refusal
+
+
+def left_out_of(voice: Voice | None, dataset: Path) -> tuple[str, ...]:
+    """Ids of the clips that a voice leaves out: of its own corpus, or of what that is a copy of."""
+    if voice is None or voice.settings.dataset is None:
+        return ()
+    theirs = (str(voice.dataset), origin_of(voice.dataset).source)
+    return voice.settings.left_out if str(dataset.resolve()) in theirs else ()
 
 
 def _require_voice_and_device(options: CheckOptions) -> None:

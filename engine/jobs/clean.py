@@ -7,6 +7,7 @@ from engine.check.clean_copy import Cleaned, write_clean_copy
 from engine.choices import CleanerName
 from engine.data.clips import scan_corpus
 from engine.evaluation.attended_letters import attention_of
+from engine.jobs.check import left_out_of
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -37,7 +38,8 @@ def clean(
             corpus is usable, or `out` is taken or cannot be made.
         EngineError: the copy cannot be written; nothing is left of it.
     """
-    settings = VoiceSettings() if against is None else Voice.open(against).settings
+    voice = None if against is None else Voice.open(against)
+    settings = VoiceSettings() if voice is None else voice.settings
     settings = settings.reading(vocabulary, cleaner)
     reader = Vocabulary(settings.symbols, settings.cleaner)
     return write_clean_copy(
@@ -46,6 +48,7 @@ def clean(
         reader,
         settings.limits,
         settings.audio,
+        left_out=left_out_of(voice, dataset),
         attend=attention_of(against, reader) if against else None,
         on_progress=on_progress,
     )

@@ -14,7 +14,7 @@ from engine.checkpoints.state import DamagedCheckpointError
 from engine.errors import InputError
 from engine.files import SHARED, fsync, new_folder, replacing
 from engine.formatting import duration, printable, timestamp
-from engine.speech.speaker import text2mel_checkpoint
+from engine.speech.kept import resolve
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.layout import CheckpointEntry
 from engine.voice.settings import VoiceSettings
@@ -56,7 +56,7 @@ def export_voice(
     """
     voice = Voice.open(voice_folder)
     target = _require_free(out)
-    entries = [text2mel_checkpoint(voice, step)]
+    entries = [resolve(voice, "text2mel", step)]
     if (ssrn := voice.newest("ssrn")) is not None:
         entries.append(ssrn)
     checkpoints = [_stripped(_load(voice, entry), half=half) for entry in entries]
@@ -117,7 +117,7 @@ def _stripped(checkpoint: Checkpoint, *, half: bool) -> Checkpoint:
 def _settings(voice: Voice, symbols: str) -> VoiceSettings:
     """The voice's settings without those of the machine that trained it."""
     settings = replace(voice.settings, symbols=symbols, dataset=None, mirror=None, id=None)
-    return replace(settings, price=0.0, price_auto=False, budget=0.0, held_out=())
+    return replace(settings, price=0.0, price_auto=False, budget=0.0, held_out=(), left_out=())
 
 
 def _readme(voice: Voice, checkpoints: Sequence[Checkpoint], *, half: bool) -> str:

@@ -12,8 +12,9 @@ from engine.choices import NETWORKS, SynthesisName
 from engine.errors import InputError
 from engine.files import PRIVATE, SHARED, write_whole
 from engine.machine.device import choose_device, leave_a_core_for_the_screen
+from engine.speech.growing import write_wav
 from engine.speech.speaker import open_speaker
-from engine.speech.utterance import Utterance, write_wav
+from engine.speech.utterance import Utterance
 from engine.voice.folder import Voice
 from engine.voice.samples import sample_name, unused_path
 

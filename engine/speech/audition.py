@@ -1,37 +1,66 @@
-"""Auditions: samples of the voice as it is now, made while training runs."""
+"""Auditions: samples of the voice, made in the background, also while it is being trained."""
 
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from time import time
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from engine.choices import NetworkName
 from engine.data.audio import load_recording
-from engine.data.clips import Clip
+from engine.data.features import FeatureStore
 from engine.errors import Cancelled, EngineError, VoicecoachError
 from engine.machine.background import BackgroundThread
 from engine.machine.device import is_out_of_memory
 from engine.networks.build import network_with
-from engine.networks.specs import NetworkSpec
+from engine.networks.specs import NetworkSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
-from engine.networks.text2mel import Text2Mel
 from engine.run.publisher import Publisher
-from engine.run.sample import Sample
+from engine.run.sample import Sample, Speaking, StepChoice
 from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import write_attention
-from engine.speech.speaker import with_newest_ssrn
-from engine.speech.utterance import level, sound_of, write_wav
+from engine.speech.growing import GrowingWav, write_wav
+from engine.speech.speaker import Loaded, Networks, join_networks
+from engine.speech.utterance import level, sound_of
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.folder import Voice
 from engine.voice.samples import append_sample, read_samples, sample_name, slug, unused_path
 
 _log = logging.getLogger(__name__)
 
-# Large enough for torch to share the work among all threads.
-_FOR_ALL_THREADS = 2**18
+# Samples that wait for their turn; nobody listens to more.
+_MAX_WAITING = 8
+
+
+@dataclass(frozen=True)
+class NetworkInTraining:
+    """The network that a run trains, for auditions with its weights of this moment."""
+
+    spec: NetworkSpec
+    symbols: str
+    copy_weights: Callable[[], tuple[int, Mapping[str, Tensor]]]
+    """Returns the step and copies on the CPU of its weights; called from another thread."""
+    store: FeatureStore
+    held_out: Sequence[int]
+    """Clips of the store; the first is what SSRN makes sound again unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class AuditionRequest:
+    """What is to be spoken, and by which checkpoints; see `engine.run.commands.Audition`."""
+
+    sentence: str
+    step: StepChoice | None = None
+    ssrn_step: StepChoice | None = None
+    automatic: bool = False
+    """Whether nobody asked for it: it gives way to what a person asks for."""
 
 
 class Auditions:
@@ -41,68 +70,114 @@ class Auditions:
     """
 
     def __init__(
-        self,
-        voice: Voice,
-        spec: NetworkSpec,
-        clip: Clip,
-        mel: NDArray[np.float16],
-        publisher: Publisher,
+        self, voice: Voice, publisher: Publisher, training: NetworkInTraining | None = None
     ) -> None:
-        """Prepare to speak with networks of a spec, starting the thread.
-
-        SSRN makes a held-out clip sound again, from its true coarse mel `(T / 4, n_mels)`.
-        """
+        """Start the thread. Without a network in training, checkpoints on disk speak."""
         self._voice = voice
-        self._spec = spec
-        self._clip = clip
-        self._mel = mel
         self._publisher = publisher
-        self._job: tuple[Mapping[str, Tensor], int, str] | None = None
-        self._cancelled = threading.Event()
+        self._training = training
+        self._networks = Networks(voice)
+        self._recordings = _by_text(training)
+        self._turn = threading.Lock()
+        self._asked: deque[AuditionRequest] = deque()
+        self._automatic: deque[AuditionRequest] = deque()
+        self._current: AuditionRequest | None = None
+        self._give_way = threading.Event()
+        self._closing = threading.Event()
         for sample in read_samples(voice):
             publisher.add_sample(sample)
         self._worker = BackgroundThread("making a sample", self._work, publisher.event)
         self._worker.start()
-        self._worker.request()  # without a job: see `_work`
 
-    def begin(self, copy_weights: Callable[[], Mapping[str, Tensor]], step: int) -> None:
-        """Start a sample with the weights of this moment; returns once they are copied."""
-        if self._publisher.snapshot.auditioning:
-            self._publisher.event("still making the previous sample", "warning")
-            return
-        try:
-            self._job = (copy_weights(), step, self._publisher.snapshot.sentence)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            self._publisher.event("no sample: not enough memory for a copy of the weights", "error")
-            return
-        self._publisher.update(auditioning=True)
-        self._worker.request()
+    @property
+    def idle(self) -> bool:
+        """Whether nothing is being spoken, or waits for that."""
+        return not (self._current or self._asked or self._automatic)
+
+    def request(
+        self,
+        sentence: str = "",
+        step: StepChoice | None = None,
+        ssrn_step: StepChoice | None = None,
+        *,
+        automatic: bool = False,
+    ) -> None:
+        """Have a sentence spoken soon; any thread may call it, and it never waits.
+
+        What a person asks for comes first, in the order in which they did: an automatic sample
+        under way is begun anew after it, unless it is nearly done.
+
+        Args:
+            sentence: what to say; empty for the first of the voice's sentences.
+            step: the checkpoint of Text2Mel; None for the weights of the moment it is spoken.
+            ssrn_step: the checkpoint of SSRN; None for the newest.
+            automatic: whether it belongs to the series at checkpoints.
+        """
+        sentence = sentence or self._publisher.snapshot.sentence
+        wanted = AuditionRequest(sentence, step, ssrn_step, automatic)
+        with self._turn:
+            queue = self._automatic if automatic else self._asked
+            if wanted in queue or wanted == self._current:
+                refusal = "this sentence is being spoken already"
+            elif len(queue) >= _MAX_WAITING and not automatic:
+                refusal = f"{len(queue)} samples are still waiting to be spoken"
+            else:
+                refusal = ""
+                queue.append(wanted)
+                if not automatic and self._current and self._current.automatic:
+                    self._give_way.set()
+                self._publisher.update(auditioning=True)
+        if not refusal:
+            self._worker.request()
+        elif not automatic:
+            self._publisher.event(refusal, "warning")
+
+    def drop_automatic(self) -> None:
+        """Forget the automatic samples that were not begun."""
+        with self._turn:
+            self._automatic.clear()
 
     def close(self) -> None:
-        """Give up a sample under way, and end the thread."""
-        self._cancelled.set()
+        """Give up what is under way and what waits, and end the thread."""
+        self._closing.set()
         self._worker.stop()
 
+    # What follows runs in the thread.
+
     def _work(self) -> None:
-        if self._job is None:
-            # OpenMP starts helper threads for this one, and ends the process where it cannot: that
-            # should happen before the first step.
-            torch.ones(_FOR_ALL_THREADS).mul_(2)
-            return
-        weights, step, sentence = self._job
+        while (request := self._next()) is not None:
+            try:
+                self._make(request)
+            finally:
+                self._end_turn()
+
+    def _next(self) -> AuditionRequest | None:
+        with self._turn:
+            queue = self._asked or self._automatic
+            waits = bool(queue) and not self._closing.is_set()
+            self._current = queue.popleft() if waits else None
+            self._give_way.clear()
+            self._publisher.update(auditioning=waits)
+            return self._current
+
+    def _end_turn(self) -> None:
+        with self._turn:
+            self._current = None
+        ended = self._publisher.snapshot.auditions + 1
+        self._publisher.update(speaking=None, auditions=ended)
+
+    def _must_stop(self) -> bool:
+        return self._closing.is_set() or self._give_way.is_set()
+
+    def _make(self, request: AuditionRequest) -> None:
         try:
-            network = network_with(self._spec, weights)
-            if isinstance(network, Text2Mel):
-                sample = self._speak(network, step, sentence)
-            else:
-                sample = self._resynthesise(network, step)
+            sample = self._speak(request)
             self._publisher.add_sample(sample)
-            self._publisher.event(f"sample of step {step:,}: {sample.path.name}")
             self._list(sample)
+            if not request.automatic:
+                self._publisher.event(f"sample of step {sample.step:,}: {sample.path.name}")
         except Cancelled:
-            self._publisher.event("the sample was cancelled")
+            self._postpone(request)
         except VoicecoachError as error:
             self._publisher.event(f"no sample: {error}", "error")
         except Exception as error:
@@ -111,10 +186,14 @@ class Auditions:
             self._publisher.event(
                 f"no sample: {type(error).__name__}: {error}; see {self._voice.log}", "error"
             )
-        finally:
-            self._job = None
-            ended = self._publisher.snapshot.auditions + 1
-            self._publisher.update(auditioning=False, auditions=ended)
+
+    def _postpone(self, request: AuditionRequest) -> None:
+        """Have an automatic sample that gave way begun anew, once its turn comes again."""
+        if self._closing.is_set():
+            self._publisher.event("the sample was cancelled")
+            return
+        with self._turn:
+            self._automatic.appendleft(request)
 
     def _list(self, sample: Sample) -> None:
         try:
@@ -123,28 +202,115 @@ class Auditions:
         except EngineError as error:
             self._publisher.event(f"later runs will not list this sample: {error}", "warning")
 
-    def _speak(self, text2mel: Text2Mel, step: int, sentence: str) -> Sample:
-        speaker = with_newest_ssrn(self._voice, text2mel, step, self._voice.settings.symbols)
-        spoken = speaker.speak(sentence, cancelled=self._cancelled.is_set)
-        self._voice.make_samples()
-        name = sample_name(step, speaker.ssrn_step, sentence)
-        path = unused_path(self._voice.samples / name)
-        write_wav(path, spoken.waveform, spoken.sample_rate)
-        write_attention(path.with_suffix(".png"), spoken.attention)
-        attention = spoken.attention.copy()
-        attention.flags.writeable = False
-        self._publisher.add_plot(AttentionPlot(step, spoken.symbols, attention, "audition"))
-        return Sample(step, sentence, path, spoken.seconds, speaker.note(spoken, sentence))
+    def _speak(self, request: AuditionRequest) -> Sample:
+        text2mel, ssrn = self._load(request)
+        if text2mel is not None:
+            return self._speak_text(request, text2mel, ssrn)
+        assert ssrn is not None
+        return self._resynthesise(request, ssrn)
 
-    def _resynthesise(self, ssrn: SSRN, step: int) -> Sample:
-        settings, clip = self._voice.settings, self._clip
-        rate, vocoder = settings.audio.sample_rate, VocoderSettings(settings.sharpening)
-        waveform, _ = sound_of(self._mel.astype(np.float32), ssrn, settings.audio, vocoder)
+    def _load(self, request: AuditionRequest) -> tuple[Loaded | None, Loaded | None]:
+        """Load what the request needs: Text2Mel, unless a recording is resynthesised, and SSRN."""
+        if self._training is None or isinstance(self._training.spec, Text2MelSpec):
+            text2mel = self._network("text2mel", request.step)
+            return text2mel, self._networks.load_if_any("ssrn", request.ssrn_step)
+        ssrn = self._network("ssrn", request.ssrn_step)
+        recorded = request.step is None and self._recording_of(request.sentence) is not None
+        return None if recorded else self._networks.load("text2mel", request.step), ssrn
+
+    def _network(self, network: NetworkName, choice: StepChoice | None) -> Loaded:
+        """Return the network that a run trains as it is at this moment, or as a checkpoint has it.
+
+        Of a voice that is not being trained, this moment is the newest checkpoint.
+        """
+        if self._training is None or choice is not None:
+            return self._networks.load(network, choice)
+        try:
+            step, weights = self._training.copy_weights()
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise EngineError("not enough memory for a copy of the weights") from error
+        return Loaded(network_with(self._training.spec, weights), step, self._training.symbols)
+
+    def _recording_of(self, sentence: str) -> int | None:
+        """The held-out clip that a sentence is the text of, by its number in the store."""
+        return self._recordings.get(self._voice.vocabulary.clean(sentence))
+
+    def _speak_text(
+        self, request: AuditionRequest, text2mel: Loaded, ssrn: Loaded | None
+    ) -> Sample:
+        sentence, step = request.sentence, text2mel.step
+        speaker = join_networks(self._voice, text2mel, ssrn)
+        path = self._place(sample_name(step, speaker.ssrn_step, sentence))
+        with self._growing(request, step, path) as on_sound:
+            spoken = speaker.speak(sentence, cancelled=self._must_stop, on_sound=on_sound)
+            write_attention(path.with_suffix(".png"), spoken.attention)
+        if request.step is None and not request.automatic:
+            attention = spoken.attention.copy()
+            attention.flags.writeable = False
+            self._publisher.add_plot(AttentionPlot(step, spoken.symbols, attention, "audition"))
+        sample = Sample(step, sentence, path, spoken.seconds, speaker.note(spoken, sentence))
+        return replace(
+            sample, original=self._original_of(sentence), ssrn_step=speaker.ssrn_step,
+            automatic=request.automatic, time=time(),
+        )  # fmt: skip
+
+    def _resynthesise(self, request: AuditionRequest, ssrn: Loaded) -> Sample:
+        """Make a held-out clip sound again, from its true coarse mel."""
+        training, number = self._training, self._recording_of(request.sentence)
+        assert training is not None
+        assert number is not None
+        assert isinstance(ssrn.network, SSRN)
+        clip, settings = training.store.clips[number], self._voice.settings
+        path = self._place(f"ssrn-{ssrn.step}_{slug(clip.clip_id)}.wav")
+        mel = training.store.coarse_mel(number).astype(np.float32)
+        vocoder = VocoderSettings(settings.sharpening)
+        with self._growing(request, ssrn.step, path) as on_sound:
+            waveform, _ = sound_of(mel, ssrn.network, settings.audio, vocoder)
+            on_sound(level(waveform))
+        return Sample(
+            ssrn.step, clip.text, path, len(waveform) / settings.audio.sample_rate,
+            f"held-out {clip.clip_id}", self._original_of(request.sentence),
+            ssrn_step=ssrn.step, automatic=request.automatic, time=time(),
+        )  # fmt: skip
+
+    def _place(self, name: str) -> Path:
         self._voice.make_samples()
-        path = unused_path(self._voice.samples / f"ssrn-{step}_{slug(clip.clip_id)}.wav")
-        write_wav(path, level(waveform), rate)
+        return unused_path(self._voice.samples / name)
+
+    @contextmanager
+    def _growing(
+        self, request: AuditionRequest, step: int, path: Path
+    ) -> Iterator[Callable[[NDArray[np.float32]], None]]:
+        """Let a sample grow chunk by chunk; from the first on, the snapshot says so."""
+        speaking = Speaking(step, request.sentence, path, request.automatic)
+        with GrowingWav(path, self._voice.settings.audio.sample_rate) as file:
+
+            def on_sound(samples: NDArray[np.float32]) -> None:
+                file.write(samples)
+                if self._publisher.snapshot.speaking is None:
+                    self._publisher.update(speaking=speaking)
+
+            yield on_sound
+            file.finish()
+
+    def _original_of(self, sentence: str) -> Path | None:
+        """The recording of a held-out sentence, copied among the samples at their level."""
+        number = self._recording_of(sentence)
+        if self._training is None or number is None:
+            earlier = (one for one in self._publisher.snapshot.samples if one.sentence == sentence)
+            return next((one.original for one in earlier if one.original), None)
+        clip, rate = self._training.store.clips[number], self._voice.settings.audio.sample_rate
         original = self._voice.samples / f"original_{slug(clip.clip_id)}.wav"
         if not original.exists():
             write_wav(original, level(load_recording(clip.path, rate)), rate)
-        held_out = f"held-out {clip.clip_id}"
-        return Sample(step, clip.text, path, len(waveform) / rate, held_out, original)
+        return original
+
+
+def _by_text(training: NetworkInTraining | None) -> dict[str, int]:
+    """The held-out clips, by number, under their cleaned texts; the empty text has the first."""
+    if training is None:
+        return {}
+    numbers = list(training.held_out)
+    return {training.store.clips[i].text: i for i in reversed(numbers)} | {"": numbers[0]}

@@ -4,14 +4,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
-from engine.checkpoints.checkpoint import find_newest_good, inference_network, load_checkpoint
-from engine.choices import SynthesisName
+from engine.checkpoints.checkpoint import (
+    Checkpoint,
+    find_newest_good,
+    inference_network,
+    load_checkpoint,
+)
+from engine.checkpoints.state import STATE_FILE
+from engine.choices import NetworkName, SynthesisName
 from engine.errors import InputError
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
+from engine.run.sample import StepChoice
 from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, speak_as_bbc
+from engine.speech.kept import resolve
 from engine.speech.reading import nothing_to_speak
 from engine.speech.synthesizer import speak_sentence
 from engine.speech.utterance import Utterance, join, sound_of, split_lines
@@ -47,6 +56,7 @@ class Speaker:
         text: str,
         synthesis: SynthesisName = "standard",
         cancelled: Callable[[], bool] = lambda: False,
+        on_sound: Callable[[NDArray[np.float32]], None] = lambda samples: None,
     ) -> Utterance:
         """Speak a text of any length: per sentence from symbols to mel, magnitude and waveform.
 
@@ -54,6 +64,7 @@ class Speaker:
             text: what to say; the BBC's synthesis speaks it line by line.
             synthesis: ours, until the end of the text, or that of the BBC's code.
             cancelled: polled between frames.
+            on_sound: takes the waveform piece by piece, each as soon as it is made.
 
         Raises:
             InputError: the text has nothing that the voice can speak.
@@ -76,8 +87,10 @@ class Speaker:
             parts.append(part)
             waveforms.append(waveform)
             magnitudes.append(magnitude)
+        waveform = join(waveforms, audio.sample_rate)
+        on_sound(waveform)
         return Utterance(
-            waveform=join(waveforms, audio.sample_rate),
+            waveform=waveform,
             sample_rate=audio.sample_rate,
             mel=np.concatenate([part.mel for part in parts]),
             magnitude=np.concatenate(magnitudes),
@@ -97,68 +110,103 @@ class Speaker:
         return "; ".join(filter(None, notes))
 
 
-def open_speaker(voice: Voice, step: int | None = None) -> Speaker:
-    """Load what speaks from a voice: the Text2Mel of a step, or the newest good one.
+@dataclass(frozen=True)
+class Loaded:
+    """A network as a checkpoint has it."""
 
-    Raises:
-        InputError: there is no such checkpoint, or something is damaged.
-    """
-    entry = text2mel_checkpoint(voice, step)
-    checkpoint, damaged = None, ""
-    if step is None:
-        found = find_newest_good(voice, "text2mel")
-        checkpoint, damaged = found.checkpoint, found.note
-    checkpoint = checkpoint or load_checkpoint(entry.path, with_optimizer=False)
-    text2mel = inference_network(checkpoint)
-    assert isinstance(text2mel, Text2Mel)
-    return with_newest_ssrn(voice, text2mel, checkpoint.step, checkpoint.symbols, damaged)
+    network: Text2Mel | SSRN
+    step: int
+    symbols: str
+    damaged: str = ""
+    """Which newer checkpoints are damaged; empty where none is."""
 
 
-def with_newest_ssrn(
-    voice: Voice, text2mel: Text2Mel, step: int, symbols: str, damaged: str = ""
+class Networks:
+    """The networks of a voice as they are on disk; of each, the last one that was read is kept."""
+
+    def __init__(self, voice: Voice) -> None:
+        """Read nothing yet."""
+        self._voice = voice
+        self._kept: dict[NetworkName, tuple[object, Loaded]] = {}
+
+    def load(self, network: NetworkName, choice: StepChoice | None = None) -> Loaded:
+        """Return a network; without a choice that of the newest good checkpoint.
+
+        It is read again only where another checkpoint is meant, or the same step was saved anew.
+
+        Raises:
+            InputError: there is no such checkpoint, or it is damaged.
+        """
+        self._voice.locate()
+        entry = resolve(self._voice, network, choice)
+        key = choice is None, entry, _saved_at(entry)
+        if network not in self._kept or self._kept[network][0] != key:
+            # First of all: there may be no room for two.
+            self._kept.pop(network, None)
+            self._kept[network] = key, self._read(network, None if choice is None else entry)
+        return self._kept[network][1]
+
+    def load_if_any(self, network: NetworkName, choice: StepChoice | None = None) -> Loaded | None:
+        """Return a network as `load` does; None where no choice was made and there is none."""
+        nothing = choice is None and not self._voice.checkpoints(network)
+        return None if nothing else self.load(network, choice)
+
+    def _read(self, network: NetworkName, entry: CheckpointEntry | None) -> Loaded:
+        """Read the checkpoint of an entry, or the newest good one."""
+        if entry is not None:
+            checkpoint: Checkpoint | None = load_checkpoint(entry.path, with_optimizer=False)
+            damaged = ""
+        else:
+            found = find_newest_good(self._voice, network)
+            checkpoint, damaged = found.checkpoint, found.note
+        if checkpoint is None:  # it was removed since it was listed
+            raise InputError(f"The newest checkpoint of {network} was removed; try again.")
+        return Loaded(inference_network(checkpoint), checkpoint.step, checkpoint.symbols, damaged)
+
+
+def _saved_at(entry: CheckpointEntry) -> int:
+    """When a checkpoint was saved, in nanoseconds; 0 where it is gone."""
+    try:
+        return (entry.path / STATE_FILE).stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
+def open_speaker(
+    voice: Voice, step: StepChoice | None = None, ssrn_step: StepChoice | None = None
 ) -> Speaker:
-    """Join a Text2Mel, trained with `symbols` to `step`, with the voice's newest good SSRN, if any.
-
-    `damaged` names newer checkpoints of it that are damaged.
+    """Load what speaks from a voice: of both networks the step chosen, or the newest good one.
 
     Raises:
-        InputError: there are only damaged ones, or the networks do not fit each other.
+        InputError: there is no such checkpoint, something is damaged, or the networks do not fit
+            each other.
     """
-    found = find_newest_good(voice, "ssrn")
-    ssrn = inference_network(found.checkpoint) if found.checkpoint else None
-    assert ssrn is None or isinstance(ssrn, SSRN)
+    networks = Networks(voice)
+    return join_networks(
+        voice, networks.load("text2mel", step), networks.load_if_any("ssrn", ssrn_step)
+    )
+
+
+def join_networks(voice: Voice, text2mel: Loaded, ssrn: Loaded | None) -> Speaker:
+    """Return what speaks with a Text2Mel and an SSRN of a voice.
+
+    Raises:
+        InputError: they do not fit each other.
+    """
+    spoken_by, sharpened_by = text2mel.network, ssrn.network if ssrn else None
+    assert isinstance(spoken_by, Text2Mel)
+    assert sharpened_by is None or isinstance(sharpened_by, SSRN)
     speaker = Speaker(
-        text2mel=text2mel,
-        step=step,
-        ssrn=ssrn,
-        ssrn_step=found.checkpoint.step if found.checkpoint else None,
-        vocabulary=Vocabulary(symbols, voice.settings.cleaner),
+        text2mel=spoken_by,
+        step=text2mel.step,
+        ssrn=sharpened_by,
+        ssrn_step=ssrn.step if ssrn else None,
+        vocabulary=Vocabulary(text2mel.symbols, voice.settings.cleaner),
         settings=voice.settings,
-        damaged="; ".join(filter(None, (damaged, found.note))),
+        damaged="; ".join(filter(None, (one.damaged for one in (text2mel, ssrn) if one))),
     )
     _require_fit(speaker, voice)
     return speaker
-
-
-def text2mel_checkpoint(voice: Voice, step: int | None) -> CheckpointEntry:
-    """Find a voice's checkpoint of Text2Mel: that of a step, or the newest.
-
-    Raises:
-        InputError: it has none, or none of that step.
-    """
-    found = {entry.step: entry for entry in voice.checkpoints("text2mel")}
-    if not found:
-        raise InputError(
-            f"The voice {voice.folder} cannot speak yet: its Text2Mel has no checkpoint; train "
-            f"it first."
-        )
-    wanted = max(found) if step is None else step
-    if wanted in found:
-        return found[wanted]
-    steps = ", ".join(f"{one:,}" for one in list(found)[-8:])
-    raise InputError(
-        f"The voice {voice.folder} has no Text2Mel checkpoint of step {step:,}; there are {steps}."
-    )
 
 
 def _require_fit(speaker: Speaker, voice: Voice) -> None:

@@ -1,17 +1,13 @@
-"""Mels made sound, sentences joined, and the WAV files that they are written to."""
+"""Mels made sound, and sentences joined."""
 
-import io
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from engine.data.audio import AudioSpec
-from engine.files import PRIVATE, write_whole
 from engine.networks.ssrn import SSRN
 from engine.speech.synthesizer import Spoken, require_finite
 from engine.speech.vocoder import VocoderSettings, limit_peak, magnitude_from_mel, vocode
@@ -84,23 +80,6 @@ def _sharpened(mel: NDArray[np.float32], ssrn: SSRN) -> NDArray[np.float32]:
     magnitude: NDArray[np.float32] = ssrn.eval()(batch).magnitude[0].cpu().numpy()
     require_finite(magnitude, "SSRN")
     return magnitude
-
-
-def write_wav(
-    path: Path, waveform: NDArray[np.float32], sample_rate: int, mode: int = PRIVATE
-) -> None:
-    """Write samples `(n,)` in [−1, 1] as a mono WAV of 16 bits, whole or not at all.
-
-    Its folder has to be there; `mode` is less the umask. Raises `EngineError` where it cannot be.
-    """
-    samples = np.round(np.clip(waveform, -1, 1) * 32_767).astype("<i2")
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(sample_rate)
-        file.writeframes(samples.tobytes())
-    write_whole(path, buffer.getvalue(), mode, make_folders=False)
 
 
 def level(waveform: NDArray[np.float32]) -> NDArray[np.float32]:

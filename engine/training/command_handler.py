@@ -19,6 +19,7 @@ from engine.run.commands import (
     FolderGone,
     Inbox,
     KeyPressed,
+    LeaveOut,
     Message,
     Pause,
     PlotAttention,
@@ -33,6 +34,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.run.stop import SetBudget, StopAt
 from engine.speech.audition import Auditions
+from engine.training.corpus_history import leave_out
 from engine.training.cost import CostMeter
 from engine.training.limits import Limits
 from engine.training.setup import TrainingContext
@@ -212,8 +214,13 @@ class CommandHandler:
                 state.finishing, state.gives_up_stop = True, not by_signal
             case FolderGone():
                 state.finishing = True
-            case Audition():
-                self._auditions.begin(self._context.learner.ema_weights, state.step)
+            case LeaveOut():
+                voice = self._context.voice
+                known = [clip.clip_id for clip in self._context.store.clips]
+                known += voice.settings.left_out
+                leave_out(command, voice, known, self._publisher, " from the next run on")
+            case Audition(sentence, step, ssrn_step):
+                self._auditions.request(sentence, step, ssrn_step)
             case SetSentences(sentences):
                 self._set_sentences(sentences)
             case SaveCheckpoint() | PlotAttention():

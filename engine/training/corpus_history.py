@@ -1,6 +1,6 @@
 """What a voice has learned from so far: clips stay held out, and a changed corpus is reported."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from engine.checkpoints.checkpoint import Checkpoint
@@ -9,10 +9,11 @@ from engine.choices import NETWORKS, NetworkName
 from engine.data.corpus_changes import CorpusContent, keep_only, load_content
 from engine.data.features import FeatureStore
 from engine.data.held_out import ClipLength, choose_held_out, chosen_by_hash_alone
-from engine.data.metadata import recording_key
+from engine.data.metadata import recording_key, shown
 from engine.errors import EngineError, InputError, VoicecoachError
 from engine.files import make_folder, unremoved_message
 from engine.formatting import plural
+from engine.run.commands import LeaveOut
 from engine.run.publisher import Publisher
 from engine.text.unknown import UnknownCharacter, name_of
 from engine.voice.folder import Voice, read_corpus_report
@@ -107,6 +108,28 @@ def note_corpus(voice: Voice, held_out: Collection[str], publisher: Publisher) -
         publisher.event(
             f"recordings now in {voice.dataset} (before: {before}); saved in voice.toml"
         )
+
+
+def leave_out(
+    command: LeaveOut, voice: Voice, known: Iterable[str], publisher: Publisher, when: str = ""
+) -> None:
+    """Note in `voice.toml` that a clip is not wanted in training, or wanted again; report it.
+
+    `known` are the ids that may be meant, and `when` says from when on it counts.
+    """
+    name = shown(command.clip_id)
+    # Reports show long ids cut.
+    clip_id = next((one for one in known if command.clip_id == one or name == shown(one)), None)
+    if clip_id is None:
+        publisher.event(f"{name} is not among the clips that training can use", "warning")
+        return
+    try:
+        voice.leave_out(clip_id, command.leave_out)
+    except VoicecoachError as error:
+        publisher.event(f"voice.toml cannot note what becomes of {name}: {error}", "error")
+        return
+    publisher.update(left_out=voice.settings.left_out)
+    publisher.event(f"{name} is {'left out' if command.leave_out else 'used'}{when}")
 
 
 def report_corpus_change(

@@ -1,23 +1,21 @@
 """The check before training: what it finds is shown while there is still nothing to pay for."""
 
 import contextlib
-import json
 import logging
 import math
 import shlex
 import threading
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from time import monotonic
 
 from engine.check.clean_copy import clean_command, clean_copy_beside
-from engine.check.report import USUAL_STEPS, CheckReport, Finding
-from engine.check.survey import corpus_key, survey
+from engine.check.report import USUAL_STEPS, CheckReport, Estimate, Finding
+from engine.check.survey import Measured, Survey, corpus_key, judge, survey
 from engine.checkpoints.state import specs_of
-from engine.data.clips import ClipShape, CorpusScan
+from engine.data.clips import CorpusScan
 from engine.data.metadata import Rejected
-from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
-from engine.files import read_plain, write_whole
+from engine.errors import Cancelled, Declined, EngineError, VoicecoachError
 from engine.machine.cloud.machine import Interruption
 from engine.run.commands import (
     CleanFirst,
@@ -26,14 +24,17 @@ from engine.run.commands import (
     FolderGone,
     Hold,
     Inbox,
+    KeyPressed,
+    LeaveOut,
     ScreenDetached,
 )
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Progress
 from engine.run.stop import SetBudget, StopRule
-from engine.serialization import from_json
+from engine.training.corpus_history import leave_out
 from engine.training.throughput import EstimateRequest, with_estimates
+from engine.voice.check_record import CheckRecord, load_record, save_record
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
@@ -46,22 +47,10 @@ that is paid by the hour must not wait for nobody."""
 _MAX_NAMED = 8
 # Seconds between two checks of the inbox while no countdown runs.
 _IDLE_SECONDS = 5.0
-_ANSWERS = (Continue, Hold, CleanFirst, Finish, ScreenDetached, Interruption, FolderGone)
-# More than the report of any corpus has; a file that is longer is none.
-_MAX_BYTES = 2**26
-
-
-@dataclass(frozen=True, slots=True)
-class CheckRecord:
-    """`check.json`: the check of a corpus, so that a run that resumes need not check again."""
-
-    key: str
-    """`corpus_key` of the corpus when it was checked."""
-    report: CheckReport
-    accepted: bool
-    """Whether there was nothing to ask, or the answer was to train."""
-    shapes: tuple[ClipShape, ...] = ()
-    """Of the clips that training uses, to estimate what that takes."""
+_ANSWERS = (
+    *(Continue, Hold, CleanFirst, LeaveOut, KeyPressed),
+    *(Finish, ScreenDetached, Interruption, FolderGone),
+)
 
 
 class DataCheck:
@@ -80,6 +69,10 @@ class DataCheck:
         self.record: CheckRecord | None = None
         """What is known of the corpus; None where the check itself failed, which is reported and
         does not prevent training."""
+        self._measured: Measured | None = None
+        """What it was judged by; None where it was known from an earlier run."""
+        self._estimates: tuple[Estimate, ...] = ()
+        self._turn = threading.Lock()
         self.reported: frozenset[int] = frozenset()
         """Lines of `metadata.csv` whose errors were reported one by one."""
 
@@ -94,12 +87,16 @@ class DataCheck:
         Raises:
             Cancelled: `must_end` said so meanwhile.
         """
+        self.take_left_out(scan)
         try:
             key = self._key(scan)
-            self.record = load_record(self._voice, key)
-            checked_now = self.record is None
-            if self.record is None:
-                self.record = self._check(key, scan)
+            known = load_record(self._voice, key)
+            checked_now = known is None or not self._holds(known)
+            self.record = known
+            if checked_now:
+                # Who agreed to the errors did so whatever else is left out.
+                accepted = known is not None and known.accepted
+                self.record = replace(self._check(key, scan), accepted=accepted)
                 self._save(self.record)
         except Cancelled:
             raise
@@ -109,9 +106,36 @@ class DataCheck:
                 f"the corpus could not be checked ({error}): training on it as it is", "error"
             )
             return
-        self._publisher.update(check=self.record.report)
+        assert self.record is not None
+        self._publish()
         if checked_now:
             self._report(self.record.report)
+
+    def take_left_out(self, scan: CorpusScan) -> None:
+        """Carry out what a person has left out or taken in by now."""
+        while (command := self._inbox.find(LeaveOut)) is not None:
+            self._inbox.remove(command)
+            self._leave_out(command, scan)
+
+    def _leave_out(self, command: LeaveOut, scan: CorpusScan) -> None:
+        leave_out(command, self._voice, [row.clip_id for row in scan.rows], self._publisher)
+        if self.record is not None and self._measured is not None:
+            self.record = self._judged(self.record.key, self._measured)
+            self._publish()
+
+    def _holds(self, known: CheckRecord) -> bool:
+        """Whether a check of an earlier run answers for this one.
+
+        Where a person is asked, they may leave out clips, and the rest is then judged anew.
+        """
+        asks = known.report.harmful and not known.accepted and self._attended()
+        return not asks and set(known.left_out) == set(self._voice.settings.left_out)
+
+    def _publish(self) -> None:
+        with self._turn:
+            assert self.record is not None
+            estimates = self._estimates or self.record.report.estimates
+            self._publisher.update(check=replace(self.record.report, estimates=estimates))
 
     def wait_for_answer(self, scan: CorpusScan) -> bool:
         """Wait for a person at a screen where the corpus has errors and nobody has agreed yet.
@@ -134,10 +158,10 @@ class DataCheck:
         report = record.report
         # Of fewer than two clips nothing can be learned: what comes next ends the run.
         if self._attended() and report.harmful and report.usable > 1:
-            while self._answer(record) is CleanFirst:
+            while self._answer(record, scan) is CleanFirst:
                 if self._use_clean_copy(scan):
                     return True
-        self._save(replace(record, accepted=True))
+        self._save(replace(self.record or record, accepted=True))
         return False
 
     def _use_clean_copy(self, scan: CorpusScan) -> bool:
@@ -153,6 +177,7 @@ class DataCheck:
                 self._voice.vocabulary,
                 settings.limits,
                 settings.audio,
+                left_out=settings.left_out,
                 on_progress=show,
                 cancelled=lambda: must_end(self._inbox, self._publisher),
             )
@@ -184,10 +209,28 @@ class DataCheck:
             settings.limits,
             settings.audio,
             keep_errors=settings.keep_errors,
+            left_out=settings.left_out,
             on_progress=show,
             cancelled=lambda: must_end(self._inbox, self._publisher),
         )
-        return CheckRecord(key, found.report, accepted=False, shapes=found.shapes)
+        self._measured = found.measured
+        return self._recorded(key, found)
+
+    def _judged(self, key: str, measured: Measured) -> CheckRecord:
+        settings = self._voice.settings
+        found = judge(
+            measured,
+            self._voice.vocabulary,
+            settings.limits,
+            settings.audio,
+            keep_errors=settings.keep_errors,
+            left_out=settings.left_out,
+        )
+        return self._recorded(key, found)
+
+    def _recorded(self, key: str, found: Survey) -> CheckRecord:
+        left_out = self._voice.settings.left_out
+        return CheckRecord(key, found.report, False, found.shapes, left_out)
 
     def _save(self, record: CheckRecord) -> None:
         try:
@@ -219,12 +262,12 @@ class DataCheck:
             command = clean_command(self._voice.dataset, against=self._voice.folder)
             self._publisher.event(f"`{command}` makes a clean copy")
 
-    def _answer(self, record: CheckRecord) -> type[Continue | CleanFirst]:
+    def _answer(self, record: CheckRecord, scan: CorpusScan) -> type[Continue | CleanFirst]:
         """What to do: `Continue` or `CleanFirst`."""
         with self._timing_steps(record):
-            return self._await_answer("training on the usable clips")
+            return self._await_answer("training on the usable clips", scan)
 
-    def _await_answer(self, how: str) -> type[Continue | CleanFirst]:
+    def _await_answer(self, how: str, scan: CorpusScan) -> type[Continue | CleanFirst]:
         """Wait until the person has answered, or has gone, or the countdown has ended."""
         deadline: float | None = monotonic() + WAIT_SECONDS
         begins = ""
@@ -260,6 +303,11 @@ class DataCheck:
                 case Hold() as command:
                     self._inbox.remove(command)
                     deadline = None
+                case LeaveOut() | KeyPressed() as command:
+                    self._inbox.remove(command)
+                    deadline = deadline and monotonic() + WAIT_SECONDS
+                    if isinstance(command, LeaveOut):
+                        self._leave_out(command, scan)
         self._publisher.event(begins)
         self._publisher.update(phase=Phase.PREPARING, seconds_to_start=None)
         return answer
@@ -283,7 +331,8 @@ class DataCheck:
                     cancelled=cancelled.is_set,
                 )
                 if not cancelled.is_set():
-                    self._publisher.update(check=report)
+                    self._estimates = report.estimates
+                    self._publish()
             except Exception as error:
                 _log.exception("training could not be timed")
                 self._publisher.event(f"training could not be timed ({error})", "warning")
@@ -326,27 +375,6 @@ def is_budget_spent(inbox: Inbox, publisher: Publisher) -> bool:
     """Whether the budget is used up before the first step, at which a new one would be set."""
     snapshot, new = publisher.snapshot, inbox.newest(SetBudget)
     return 0 < (snapshot.budget if new is None else new.usd) <= snapshot.spent
-
-
-def load_record(voice: Voice, key: str) -> CheckRecord | None:
-    """Return the record of a corpus; None where there is none, or a damaged one, of this key."""
-    try:
-        raw = read_plain(voice.check_record, _MAX_BYTES)
-        record = from_json(raw, CheckRecord, voice.check_record)
-    except (OSError, InputError):
-        return None
-    if record.key != key:
-        return None
-    # A corpus that moved along with its voice is named by the place where it is.
-    return replace(record, report=replace(record.report, dataset=str(voice.dataset)))
-
-
-def save_record(voice: Voice, record: CheckRecord) -> None:
-    """Write a record in place of the one before, or raise `EngineError`."""
-    content = {**asdict(record), "report": record.report.as_json()}
-    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
-    voice.locate()
-    write_whole(voice.check_record, text.encode(errors="backslashreplace"), make_folders=False)
 
 
 def _sentence(finding: Finding) -> str:

@@ -1,6 +1,7 @@
 """One network, its optimizer and its EMA: what makes a step, and what a checkpoint holds."""
 
 import math
+import threading
 from collections.abc import Mapping
 
 import numpy as np
@@ -57,6 +58,9 @@ class Learner:
         self.recovery = Recovery()
         """What divergence has changed: the learning rate, and the seed of batches and dropout."""
         self._seed = seed
+        # Held while the weights change, so that others copy those of one step.
+        self._updating = threading.Lock()
+        self._step = 0
         self._limits = limits or Limits()
         self.network: nn.Module = self._fresh_network().to(device)
         self._parameters: list[nn.Parameter] = list(self.network.parameters())
@@ -83,9 +87,14 @@ class Learner:
         Raises:
             KeyError, RuntimeError: names or shapes are not those of this network.
         """
+        with self._updating:
+            self._restore(checkpoint)
+
+    def _restore(self, checkpoint: Checkpoint | None) -> None:
         self._optimizer.reset()
         self._updates = 0
         self._guard.reset()
+        self._step = checkpoint.step if checkpoint else 0
         if checkpoint is None:
             self.base_step = 0
             self.load_weights(self._fresh_network().state_dict())
@@ -108,12 +117,14 @@ class Learner:
         gradients = [p.grad for p in self._parameters if p.grad is not None]
         skip = self._guard.check(losses.total, gradients)
         nn.utils.clip_grad_value_(self._parameters, self.recipe.clip_value)
-        self._updates += 1
-        self._optimizer.step(gradients, skip, self.learning_rate(step), self._epsilon())
-        if skip.is_cpu:
-            # On a GPU, reading it now would wait for the device.
-            self._updates -= int(skip)
-        self._update_ema(step, skip)
+        with self._updating:
+            self._updates += 1
+            self._optimizer.step(gradients, skip, self.learning_rate(step), self._epsilon())
+            if skip.is_cpu:
+                # On a GPU, reading it now would wait for the device.
+                self._updates -= int(skip)
+            self._update_ema(step, skip)
+            self._step = step
         return losses
 
     def probe_memory(self, batch: Batch) -> None:
@@ -286,11 +297,17 @@ class Learner:
             "optimizer": self._optimizer.state(list(named)),
         }
 
-    def ema_weights(self) -> dict[str, Tensor]:
-        """Return copies, on the CPU, of the weights to speak with: the EMA, if there is one."""
-        live = self.live_state()
-        chosen = live["ema"] or live["weights"]
-        return {name: tensor.to("cpu", copy=True) for name, tensor in chosen.items()}
+    def copy_ema_weights(self) -> tuple[int, dict[str, Tensor]]:
+        """Return the step, and copies on the CPU of its weights to speak with.
+
+        These are the EMA, if there is one. Other threads may call it, also during a step; it
+        waits for an update of the weights to end, not for the step.
+        """
+        with self._updating:
+            live = self.live_state()
+            chosen = live["ema"] or live["weights"]
+            weights = {name: tensor.to("cpu", copy=True) for name, tensor in chosen.items()}
+            return self._step, weights
 
     def load_weights(
         self, weights: Mapping[str, Tensor], ema: Mapping[str, Tensor] | None = None

@@ -17,13 +17,11 @@ from engine.training.cost import CostMeter
 from engine.training.losses import LossParts
 from engine.training.setup import TrainingContext, micro_batches_notice
 from engine.voice.attention_plots import read_plots, save_plots
-from engine.voice.history import History
+from engine.voice.history import EVALUATE_EVERY, History
 from engine.voice.spend import SpendEntry
 
 LOG_EVERY = 10
 """Steps between readings of the loss: each waits for the device."""
-# Steps between evaluations of the held-out clips.
-_EVALUATE_EVERY = 100
 
 
 class LossSums:
@@ -142,7 +140,7 @@ class Metrics:
         if losses is None:
             return None, {}
         self.sums.clear()
-        held_out = self._held_out_loss() if step % _EVALUATE_EVERY == 0 else None
+        held_out = self._held_out_loss() if step % EVALUATE_EVERY == 0 else None
         self._history.add(step, losses, self._learner.learning_rate(step), held_out)
         self.history_writer.request()
         changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}

@@ -32,6 +32,7 @@ from engine.run.commands import Inbox, clean_sentence
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
+from engine.speech.growing import sweep_growing
 from engine.training.corpus_history import note_corpus, report_corpus_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
@@ -55,6 +56,8 @@ class TrainingContext:
     batches: BatchSource
     held_out: Batch
     """All held-out clips in one batch, on the device."""
+    held_out_clips: tuple[int, ...]
+    """The same clips by their numbers in the store."""
     attention_batch: Batch
     """The clip whose attention is drawn, on the device."""
     attention_clip: int
@@ -114,6 +117,7 @@ def prepare(
         store=store,
         batches=batches,
         held_out=whole.gather(np.array(held_out)).to(device),
+        held_out_clips=tuple(held_out),
         attention_batch=whole.gather(np.array([clip])).to(device),
         attention_clip=clip,
         step=checkpoint.step if checkpoint else 0,
@@ -190,7 +194,7 @@ def _remove_leftovers(voice: Voice, network: NetworkName, publisher: Publisher) 
         _log.warning("%s", left)
     for folder in (voice.folder, voice.samples, home, home / "corpora"):
         try:
-            if left := unremoved_message(sweep_parts(folder)):
+            if left := unremoved_message(sweep_parts(folder) | sweep_growing(folder)):
                 publisher.event(left, "warning")
         except OSError as error:
             _log.info("leftovers in %s are not removed: %s", folder, error)

@@ -5,11 +5,12 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.check.kinds import left_out_by_hand, reason
 from engine.choices import NetworkName
 from engine.data.clips import METADATA, Corpus, scan_corpus, usable_clips
 from engine.data.corpus_changes import first_few
 from engine.data.features import FeatureStore
-from engine.data.metadata import Rejected
+from engine.data.metadata import LEFT_OUT, Rejected, recording_key
 from engine.errors import EngineError, InputError
 from engine.files import require_room, write_whole
 from engine.formatting import format_bytes, plural
@@ -22,7 +23,8 @@ from engine.run.snapshot import Progress
 from engine.serialization import to_json, to_plain
 from engine.text.unknown import UnknownCharacter, sentence_about, unknown_characters
 from engine.training.corpus_history import CorpusHistory
-from engine.training.data_check import CheckRecord, DataCheck, must_end
+from engine.training.data_check import DataCheck, must_end
+from engine.voice.check_record import CheckRecord
 from engine.voice.folder import Voice, read_corpus_report
 
 # Clips left out that are named one by one on the screen; corpus.json has all.
@@ -80,16 +82,20 @@ def load_training_data(
         if not check.wait_for_answer(scan):
             break
     if check.left_out is not None:
-        corpus = corpus.without(check.left_out)
+        corpus = corpus.without([row for row in check.left_out if row.kind != LEFT_OUT])
     _require_clips(corpus)
     texts = {row.line: row.text for row in scan.rows}
     unknown = unknown_characters(texts, voice.vocabulary)
     if read_corpus_report(voice).get("unknown_characters") != [*to_plain(unknown)]:
         _report_unknown(unknown, publisher)
     store = _open_features(corpus, options.network, voice, publisher, inbox)
-    _require_clips(Corpus(voice.dataset, store.clips, (*corpus.rejected, *store.rejected)))
+    check.take_left_out(scan)
+    # They have features all the same, which are there once they are wanted again.
+    by_hand = _left_out_by_hand(store, voice)
+    store = store.without([row.clip_id for row in by_hand])
+    rejected = sorted((*corpus.rejected, *store.rejected, *by_hand), key=lambda clip: clip.line)
+    _require_clips(Corpus(voice.dataset, store.clips, tuple(rejected)))
     ids = history.held_out_of(store, publisher)
-    rejected = sorted((*corpus.rejected, *store.rejected), key=lambda clip: clip.line)
     _report_rejected(rejected, len(rejected) + len(store.clips), check, voice, publisher)
     _save_report(store, ids, rejected, unknown, voice, publisher)
     chosen = [clip.clip_id in ids for clip in store.clips]
@@ -100,6 +106,15 @@ def load_training_data(
         texts=texts,
         new_letters=history.new_letters(unknown),
     )
+
+
+def _left_out_by_hand(store: FeatureStore, voice: Voice) -> list[Rejected]:
+    keys, why = set(map(recording_key, voice.settings.left_out)), reason(left_out_by_hand())
+    return [
+        Rejected(clip.line, clip.clip_id, why, LEFT_OUT)
+        for clip in store.clips
+        if recording_key(clip.clip_id) in keys
+    ]
 
 
 def _require_clips(corpus: Corpus) -> None:

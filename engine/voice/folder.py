@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from msgspec import Meta, Struct
 
 from engine.choices import NetworkName
+from engine.data.metadata import recording_key
 from engine.errors import EngineError, InputError
 from engine.files import PRIVATE, make_folder, read_plain, write_whole
 from engine.machine.lock import SETTINGS_NAME, FolderLock
@@ -168,6 +169,17 @@ class Voice:
         kept = (*known, *sorted({*held_out} - {*known}))
         self.save(replace(self.settings, dataset=corpus, held_out=kept))
         return None if before is None or corpus == before else (self.folder / before).resolve()
+
+    def leave_out(self, clip_id: str, leave_out: bool) -> None:
+        """Write into `voice.toml` that a clip is not wanted in training, or is wanted again.
+
+        Raises:
+            InputError, EngineError: as `save`.
+        """
+        key = recording_key(clip_id)
+        others = [one for one in self.settings.left_out if recording_key(one) != key]
+        new = (*others, clip_id) if leave_out else tuple(others)
+        self.save(replace(self.settings, left_out=new))
 
     @property
     def vocabulary(self) -> Vocabulary:

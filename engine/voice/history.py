@@ -3,8 +3,8 @@
 import os
 import threading
 from array import array
-from bisect import bisect_left
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, NamedTuple
@@ -18,6 +18,8 @@ from engine.run.snapshot import RECENT_STEPS, LossCurve, Losses
 from engine.run.stop import MAX_STEPS
 from engine.serialization import from_json, to_json
 
+EVALUATE_EVERY = 100
+"""Steps between evaluations of the held-out clips."""
 # Points of the curve that the screen draws; a terminal has fewer columns.
 _MAX_POINTS = 400
 # Lines that wait in memory for a disk that takes none; beyond them the oldest go.
@@ -47,6 +49,38 @@ class _StoredLine(NamedTuple):
     line: _Line
     raw: bytes
     end: int = 0
+
+
+def held_out_losses(path: Path, steps: Sequence[int]) -> dict[int, float]:
+    """Return the held-out losses of the checkpoints of some steps, as far as they are known.
+
+    Held-out clips are evaluated every hundred steps: a checkpoint has the last loss at or before
+    its step, if it is no older than that.
+
+    Raises:
+        InputError: the history at `path` is larger than any, or cannot be read.
+    """
+    try:
+        known = dict(_evaluations(path))
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+    evaluated = sorted(known)
+    found = {}
+    for step in steps:
+        last = bisect_right(evaluated, step) - 1
+        if last >= 0 and step - evaluated[last] < EVALUATE_EVERY:
+            found[step] = known[evaluated[last]]
+    return found
+
+
+def _evaluations(path: Path) -> Iterator[tuple[int, float]]:
+    """Steps and held-out losses in the order of the file: of a step that was repeated, the last."""
+    for raw in _raw_lines(path):
+        # Nine lines of ten have none, and need no parsing.
+        if b'"held_out":null' not in raw and (line := _parse(raw)) and line.held_out is not None:
+            yield line.step, line.held_out
 
 
 class _Series:
@@ -223,6 +257,13 @@ class History:
 def _read_lines(path: Path) -> Iterator[_StoredLine]:
     """The lines of a history that can be read; not the one that a dying process left unfinished."""
     end = 0
+    for raw in _raw_lines(path):
+        end += len(raw)
+        if raw.endswith(b"\n") and (line := _parse(raw)) is not None:
+            yield _StoredLine(line, raw[:-1], end)
+
+
+def _raw_lines(path: Path) -> Iterator[bytes]:
     with plain_file(path) as file:
         if os.fstat(file.fileno()).st_size > _MAX_BYTES:
             raise InputError(
@@ -231,9 +272,7 @@ def _read_lines(path: Path) -> Iterator[_StoredLine]:
             )
         # Of a line without end, no more than a piece is in memory; it is no line of ours.
         while raw := file.readline(_MAX_LINE_BYTES):
-            end += len(raw)
-            if raw.endswith(b"\n") and (line := _parse(raw)) is not None:
-                yield _StoredLine(line, raw[:-1], end)
+            yield raw
 
 
 def _parse(raw: bytes) -> _Line | None:

@@ -45,6 +45,7 @@ _COMMENTS = {
     "mirror": "where checkpoints were copied to; used only when --mirror names it",
     "id": "identifies this voice in its mirror; do not edit",
     "held_out": "clips that are never trained on, to evaluate with; do not edit",
+    "left_out": "clips that you left out of training",
 }
 _AUTO = "auto"
 _CHOICES: dict[str, tuple[str, ...]] = {
@@ -101,6 +102,8 @@ class VoiceSettings:
     """Identifies the voice in its mirror; None for one that never had a mirror."""
     held_out: tuple[str, ...] = ()
     """Ids of clips that neither network is trained on; empty until the first run has chosen."""
+    left_out: tuple[str, ...] = ()
+    """Ids of clips that the person does not want; clips with errors are not among them."""
     audio: AudioSpec = field(default_factory=AudioSpec)
     limits: Limits = field(default_factory=Limits)
 
@@ -127,7 +130,7 @@ _SETTINGS += [f"{table}.{one.name}" for table, kind in _TABLES.items() for one i
 # with it.
 _ADDED_LATER = {
     *("dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id", "held_out"),
-    *("keep_errors", "sentences"),
+    *("keep_errors", "left_out", "sentences"),
 }
 
 

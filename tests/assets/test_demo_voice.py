@@ -10,8 +10,8 @@ from paths import DEMO_CORPUS, DEMO_VOICE
 from engine.choices import NETWORKS
 from engine.files import PRIVATE
 from engine.jobs.info import describe
+from engine.speech.growing import write_wav
 from engine.speech.speaker import open_speaker
-from engine.speech.utterance import write_wav
 from engine.voice.folder import Voice
 
 

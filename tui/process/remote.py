@@ -67,6 +67,11 @@ class Host:
         address = shlex.quote(self._with_user(self.address))
         return " ".join(["ssh -t", *self._port("-p"), address, shlex.quote(command)])
 
+    def tunnel_line(self, port: int) -> str:
+        """Write the command that makes a port of 127.0.0.1 here the same port there."""
+        address = shlex.quote(self._with_user(self.address))
+        return " ".join([f"ssh -N -L {port}:127.0.0.1:{port}", *self._port("-p"), address])
+
     def _with_user(self, address: str) -> str:
         return f"{self.user}@{address}" if self.user else address
 
@@ -106,6 +111,20 @@ def ssh_to_screen(voice: Path) -> str:
     is_ours = program.name == "voicecoach" and program.is_file()
     words = [str(program.absolute()) if is_ours else "voicecoach", "attach"]
     return Host.of_this().ssh_line(shlex.join([*words, str(absolute_path(voice))]))
+
+
+def tunnel_to_page(port: int) -> str:
+    """Write the command by which the person's own machine reaches a port of this host's 127.0.0.1.
+
+    Empty where they need none: they did not come by ssh, or their terminal forwards ports itself.
+    """
+    return Host.of_this().tunnel_line(port) if ssh_connection() and not forwards_ports() else ""
+
+
+def forwards_ports() -> bool:
+    """Whether the terminal forwards ports by itself, as that of VS Code does."""
+    # tmux inside of it keeps the second variable alone.
+    return os.environ.get("TERM_PROGRAM") == "vscode" or "VSCODE_IPC_HOOK_CLI" in os.environ
 
 
 def copy(text: str, write: Callable[[str], None]) -> str:

@@ -49,6 +49,8 @@ def errors_words(report: CheckReport) -> str:
     """Write how many clips have errors: `31 of 449 clips have errors.`"""
     if report.with_errors:
         return f"{report.errors_sentence()}."
+    if not report.harmful:
+        return "No errors are left."
     return f"{plural(report.counts()['error'], 'error')} in {printable(report.dataset)}."
 
 
@@ -57,12 +59,14 @@ def verdict(report: CheckReport) -> str:
     if not report.usable:
         return f"No clip can be used: {tally(report)}. Fix the errors first."
     clips = plural(report.usable, "clip")
-    if report.left_out:
-        them = "it" if len(report.left_out) == 1 else "them"
-        return f"{errors_words(report)} Training leaves {them} out and uses {clips}."
+    by_hand = report.by_hand
+    yours = f" You left out {plural(by_hand, 'clip')}." if by_hand else ""
+    if len(report.left_out) > by_hand:
+        them = "it" if report.with_errors == 1 else "them"
+        return f"{errors_words(report)} Training leaves {them} out and uses {clips}.{yours}"
     if report.harmful:
         return f"Not ready: {errors_words(report)} Fix that first."
-    return f"Ready to train: {clips}, {tally(report)}."
+    return f"Ready to train: {clips}, {tally(report)}.{yours}"
 
 
 def train_command(

@@ -244,16 +244,16 @@ def _checked(snapshot: Snapshot, *, reading: bool) -> Content:
     how = _with_what(report)
     clean, leave = ("c", "clean first"), ("q", "quit")
     if seconds is None:
-        return _offer(bad, ("enter", f"start {how}"), clean, leave, reading=reading)
-    start = f"{bad} Training starts in {seconds} s {how}.".lstrip()
+        return _offer(bad, ("enter", f"start {how}".rstrip()), clean, leave, reading=reading)
+    start = f"{bad} Training starts in {f'{seconds} s {how}'.strip()}.".lstrip()
     return _offer(start, ("enter", "start"), clean, ("h", "hold"), leave, reading=reading)
 
 
 def _with_what(report: CheckReport | None) -> str:
-    """Say what becomes of the clips with errors."""
+    """Say what becomes of the clips with errors; nothing where none is left."""
     if report is None or not report.with_errors:
-        return "anyway"
-    left_out = len(report.left_out)
+        return "" if report and not report.harmful else "anyway"
+    left_out = len(report.left_out) - report.by_hand
     if left_out == report.with_errors:
         return "without them" if left_out > 1 else "without it"
     return f"without {left_out:,} of them" if left_out else "with them"

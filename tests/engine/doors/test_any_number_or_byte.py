@@ -20,7 +20,7 @@ from engine.mirror.layout import Latest, Manifest, Marker, encoded, parse
 from engine.mirror.store import FileInfo
 from engine.networks.specs import MAX_WIDTH
 from engine.run.stop import MAX_STEPS, read_stored_stop
-from engine.training.data_check import load_record
+from engine.voice.check_record import load_record
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.history import History
 from engine.voice.samples import read_samples

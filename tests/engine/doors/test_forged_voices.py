@@ -11,7 +11,7 @@ from engine.checkpoints.state import DamagedCheckpointError, read_state, sealed
 from engine.data.corpus_changes import checksum
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
-from engine.training.data_check import load_record
+from engine.voice.check_record import load_record
 from engine.voice.folder import Voice
 from engine.voice.history import History
 from engine.voice.samples import read_samples

@@ -101,6 +101,7 @@ def test_a_sample_that_fails_does_not_stop_training(make_voice, training, at_sto
     snapshot = training.until(session, lambda s: "not finite" in s.events[-1].text)
     # A place that cannot be written is no better.
     save_checkpoint(good, path)
+    voice.samples.rmdir()
     voice.samples.write_text("a file where a folder should be")
     training.until(session, lambda s: not s.auditioning)
     count = len(snapshot.events)
@@ -118,7 +119,7 @@ def test_one_sample_is_made_at_a_time(make_voice, training, at_stop):
     session.send(Audition())
     session.send(PlotAttention())
     snapshot = training.until(session, lambda s: len(s.attention) > 2)
-    assert "still making the previous sample" in training.texts(snapshot)
+    assert "this sentence is being spoken already" in training.texts(snapshot)
 
 
 def test_samples_are_listed_again_by_the_next_run(make_voice, training):

@@ -5,8 +5,9 @@ import torch
 
 from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
+from engine.speech.growing import write_wav
 from engine.speech.speaker import Speaker
-from engine.speech.utterance import join, level, sound_of, write_wav
+from engine.speech.utterance import join, level, sound_of
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.settings import VoiceSettings
 

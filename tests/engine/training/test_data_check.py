@@ -21,9 +21,9 @@ from engine.jobs.clean import clean
 from engine.run.commands import CleanFirst, Continue, Finish, Hold, ScreenDetached, SetSentences
 from engine.run.snapshot import Phase
 from engine.training import data_check as checking
-from engine.training.data_check import CheckRecord, load_record, save_record
 from engine.training.learner import Learner
 from engine.training.throughput import EstimateRequest, with_estimates
+from engine.voice.check_record import CheckRecord, load_record, save_record
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 

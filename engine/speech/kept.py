@@ -1,0 +1,87 @@
+"""The checkpoints of a voice that can speak, and which of them a person means."""
+
+from engine.checkpoints.state import read_state
+from engine.choices import NETWORKS, NetworkName
+from engine.errors import InputError
+from engine.run.sample import KeptCheckpoint, StepChoice
+from engine.voice.folder import Voice
+from engine.voice.history import held_out_losses
+from engine.voice.layout import CheckpointEntry
+
+_NAMES: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
+# Steps of an error that are named.
+_NAMED = 8
+
+
+def kept_checkpoints(voice: Voice) -> tuple[KeptCheckpoint, ...]:
+    """List the complete checkpoints of both networks, each network's oldest first.
+
+    The best of a network has the least held-out loss; of equal ones it is the earliest.
+    """
+    return tuple(one for network in NETWORKS for one in _kept(voice, network))
+
+
+def _kept(voice: Voice, network: NetworkName) -> list[KeptCheckpoint]:
+    entries = voice.checkpoints(network)
+    if not entries:
+        return []
+    losses = held_out_losses(voice.history(network), [entry.step for entry in entries])
+    best = min(losses, key=lambda step: (losses[step], step), default=None)
+    base = _base_step(entries)
+    return [
+        KeptCheckpoint(
+            network,
+            step := entry.step,
+            held_out=losses.get(step),
+            best=step == best,
+            base=step == base,
+        )
+        for entry in entries
+    ]
+
+
+def _base_step(entries: list[CheckpointEntry]) -> int | None:
+    """The step of the weights that training began from, as the newest readable one has it."""
+    for entry in reversed(entries):
+        try:
+            return read_state(entry.path).base_step
+        except InputError:
+            continue  # it is damaged; whoever loads it says so
+    return None
+
+
+def resolve(
+    voice: Voice, network: NetworkName, choice: StepChoice | None = None
+) -> CheckpointEntry:
+    """Find the checkpoint of a network that a person means; without a choice the newest.
+
+    Raises:
+        InputError: there is none like that.
+    """
+    name, entries = _NAMES[network], {one.step: one for one in voice.checkpoints(network)}
+    if not entries:
+        raise InputError(_none_at_all(voice, network))
+    if choice is None:
+        return entries[max(entries)]
+    if isinstance(choice, int):
+        if choice in entries:
+            return entries[choice]
+        steps = ", ".join(f"{step:,}" for step in list(entries)[-_NAMED:])
+        raise InputError(
+            f"The voice {voice.folder} has no {name} checkpoint of step {choice:,}; there are "
+            f"{steps}."
+        )
+    for one in _kept(voice, network):
+        if one.best if choice == "best" else one.base:
+            return entries[one.step]
+    why = "no held-out losses" if choice == "best" else "no checkpoint of the weights it began from"
+    raise InputError(f"The voice {voice.folder} has {why} of {name}; give a step.")
+
+
+def _none_at_all(voice: Voice, network: NetworkName) -> str:
+    if network == "ssrn":
+        return f"The voice {voice.folder} has no SSRN checkpoint; train its SSRN first."
+    return (
+        f"The voice {voice.folder} cannot speak yet: its Text2Mel has no checkpoint; train it "
+        f"first."
+    )

@@ -1,0 +1,74 @@
+"""`voicecoach listen`: serves the listening page."""
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.files import absolute_path
+from tui.command_line import app, reports_errors
+
+if TYPE_CHECKING:
+    from tui.page.client import Page
+
+
+@app.command(epilog="Example: voicecoach listen")
+@reports_errors
+def listen(
+    voice: Annotated[
+        Path | None,
+        typer.Argument(
+            help="A voice folder to show besides the runs of this host.", show_default=False
+        ),
+    ] = None,
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65_535,
+            help="Port of 127.0.0.1 to serve the page on.",
+            show_default="8765, or the next free one",
+        ),
+    ] = None,
+    detached: Annotated[bool, typer.Option("--detached", hidden=True)] = False,
+) -> int:
+    """Hear the voices on your own computer: serve a web page, to this computer alone.
+
+    The first line is the page's address. The page plays each new sample, speaks what you type,
+    and compares checkpoints. If it is already being served, the address is all that is printed.
+    """
+    from tui.page.client import find_page
+    from tui.page.server import open_port, serve
+
+    page = find_page()
+    if page is not None:
+        # It also says that it is alive.
+        page.ask("POST", "/voices", {} if voice is None else {"folder": str(absolute_path(voice))})
+        _print_address(page)
+        return 0
+    if detached and os.fork():
+        # Whoever started this process waits for it, and not for the page.
+        os._exit(0)
+    ready = _detach if detached else _print_address
+    serve(open_port(port), voice, ready, until_unused=detached)
+    return 0
+
+
+def _print_address(page: "Page") -> None:
+    from tui.process.remote import tunnel_to_page
+
+    print(page.address)
+    if line := tunnel_to_page(page.port):
+        print(f"On your own computer, run this, then open the address there:\n  {line}")
+    sys.stdout.flush()
+
+
+def _detach(page: "Page") -> None:
+    """Say where the page is to whoever started it, and leave their streams."""
+    print(page.address, flush=True)
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(nothing, stream.fileno())
+    os.close(nothing)

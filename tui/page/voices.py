@@ -1,0 +1,278 @@
+"""The voices of the page: those that are being trained, and those that were asked for by name."""
+
+import hashlib
+import logging
+import threading
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from engine.attach.client import RemoteSession
+from engine.attach.registry import RunEntry, known_runs
+from engine.data.clips import scan_corpus
+from engine.data.metadata import recording_key
+from engine.errors import InputError, VoicecoachError
+from engine.files import absolute_path
+from engine.formatting import printable
+from engine.jobs.info import snapshot_at_rest
+from engine.run.commands import Audition, MarkHeard
+from engine.run.sample import Sample
+from engine.run.snapshot import Phase, Snapshot
+from engine.serialization import to_json
+from engine.speech.reading import Reader
+from engine.voice.folder import Voice
+from tui.page.words import sample_of, state_of
+
+_log = logging.getLogger(__name__)
+
+_AGAIN_AFTER = 10.0
+"""Seconds from one try to attach to a run to the next."""
+
+
+def voice_id(folder: Path) -> str:
+    """The name of a voice in addresses: the same for as long as its folder stays where it is."""
+    return hashlib.sha256(str(absolute_path(folder)).encode(errors="surrogateescape")).hexdigest()[
+        :12
+    ]
+
+
+class PageVoice:
+    """A voice, by way of the run that trains it or from its folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = absolute_path(folder)
+        self.id = voice_id(folder)
+        self.ended = ""
+        """Why no run can be asked; empty while one can."""
+        self._session: RemoteSession | None = None
+        self._snapshot: Snapshot | None = None
+        """What is known without a run."""
+        self._attaching = False
+        self._next_try = 0.0
+        self._attention: dict[Path, bool] = {}
+        self._listed: tuple[tuple[Sample, ...], list[dict[str, Any]]] = ((), [])
+        self._reader: tuple[object, Reader] | None = None
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """The newest; None before anything is known. Never waits."""
+        return self._snapshot if self._session is None else self._session.snapshot()
+
+    @property
+    def running(self) -> bool:
+        """Whether a run can be asked."""
+        snapshot = self.snapshot
+        return self._session is not None and snapshot is not None and not snapshot.phase.ended
+
+    def follow(self, entry: RunEntry, on_change: Callable[[], object]) -> None:
+        """Attach to a run, in a thread, unless that is done or was tried just now."""
+        session = self._session
+        if self._attaching or (session is not None and session.pid == entry.process.pid):
+            return
+        if time.monotonic() >= self._next_try:
+            self._attaching = True
+            threading.Thread(
+                target=self._attach, args=(on_change,), name="attach page", daemon=True
+            ).start()
+
+    def _attach(self, on_change: Callable[[], object]) -> None:
+        self._next_try = time.monotonic() + _AGAIN_AFTER
+        try:
+            self._session = RemoteSession(self.folder, on_change=on_change)
+            self.ended = ""
+        except InputError as error:
+            self.ended = str(error)
+            self._read_folder()
+        finally:
+            self._attaching = False
+        on_change()
+
+    def rest(self, why: str) -> None:
+        """Show what the folder has: no run trains the voice; `why` is what to say of the last."""
+        session = self._session
+        if session is not None:
+            last = session.snapshot()
+            if not last.phase.ended:
+                return  # it is about to say how it ended
+            why = last.failure or why
+            self._snapshot, self._session = last, None
+        elif self._snapshot is not None and self.ended:
+            return
+        self.ended = why
+        self._read_folder()
+
+    def _read_folder(self) -> None:
+        try:
+            self._snapshot = snapshot_at_rest(self.folder)
+        except VoicecoachError as error:
+            self.ended = str(error)
+
+    # What the page shows and asks.
+
+    def as_json(self, now: datetime) -> dict[str, Any]:
+        """All that the page shows of the voice; may read files."""
+        run = self.snapshot
+        if run is None:
+            return {"id": self.id, "name": self.folder.name, "ended": self.ended, "running": False}
+        if run.samples is not self._listed[0]:
+            samples = [sample_of(sample, self._has_attention) for sample in run.samples]
+            self._listed = (run.samples, samples)
+        return {
+            "id": self.id,
+            **state_of(run, now),
+            "running": self.running,
+            "ended": "" if self.running else (run.failure or self.ended),
+            "can_speak": self.why_silent(run),
+            "samples": self._listed[1],
+        }
+
+    def _has_attention(self, sample: Sample) -> bool:
+        path = sample.path.with_suffix(".png")
+        if not self._attention.get(path):
+            self._attention[path] = path.exists()
+        return self._attention[path]
+
+    def why_silent(self, run: Snapshot) -> str:
+        """Why the voice cannot speak now; empty where it can."""
+        if run.phase is Phase.STOPPING:
+            return "the run is ending"
+        if not self.running:
+            return "the voice is not being trained; resume the run to have it speak"
+        return ""
+
+    def marks(self) -> object:
+        """What changes with news that cannot wait; never waits."""
+        run = self.snapshot
+        if run is None:
+            return (self.id, self.ended)
+        return (self.id, run.speaking, len(run.samples), run.phase, self.running)
+
+    def speak(self, command: Audition) -> None:
+        """Have a sentence spoken; raises `InputError` where that cannot be."""
+        run = self.snapshot
+        why = self.ended if run is None else self.why_silent(run)
+        if why or self._session is None:
+            raise InputError(f"Nothing can be spoken: {why}.")
+        self._session.send(command)
+
+    def sample(self, name: str) -> Sample | None:
+        """The sample of a file name, its own or that of its original; None where there is none."""
+        run = self.snapshot
+        for sample in () if run is None else run.samples:
+            paths = filter(None, (sample.path, sample.original))
+            if name in (printable(path.name) for path in paths):
+                return sample
+        return None
+
+    def sound(self, name: str) -> Path | None:
+        """The file of a sample, or of one that is being made; None where there is none."""
+        run, sample = self.snapshot, self.sample(name)
+        speaking = None if run is None else run.speaking
+        paths = [speaking.path] if speaking is not None else []
+        paths += [] if sample is None else [sample.path, sample.original or sample.path]
+        return next((path for path in paths if printable(path.name) == name), None)
+
+    def mark_heard(self, name: str) -> None:
+        """Note that somebody has played a sample; raises `InputError` where there is none."""
+        sample = self.sample(name)
+        if sample is None:
+            raise InputError("This voice has no such sample.")
+        if self._session is not None:
+            self._session.send(MarkHeard(sample.path.name))
+
+    def read(self, text: str) -> dict[str, Any]:
+        """How the voice reads a text; may take a moment.
+
+        Raises:
+            InputError: there is no voice any more.
+        """
+        path = self.folder / "voice.toml"
+        try:
+            changed = path.stat().st_mtime_ns
+        except OSError:
+            changed = 0
+        if self._reader is None or self._reader[0] != changed:
+            self._reader = (changed, Reader(self.folder))
+        reading = self._reader[1].read(text)
+        return {
+            "sentences": list(reading.sentences),
+            "note": reading.note,
+            "missed": reading.missed,
+            "cut": reading.cut,
+        }
+
+    def recording(self, clip_id: str) -> Path:
+        """The recording of a clip of the voice's corpus.
+
+        Raises:
+            InputError: there is none.
+        """
+        voice = Voice.open(self.folder)
+        paths = scan_corpus(voice.dataset).recordings.get(recording_key(clip_id))
+        if not paths:
+            raise InputError("The voice's corpus has no such clip.")
+        return paths[0]
+
+
+class Voices:
+    """All voices of the page."""
+
+    def __init__(self, on_change: Callable[[], object]) -> None:
+        """`on_change` is called in any thread when a run has a new snapshot; it must not wait."""
+        self._on_change = on_change
+        self._voices: dict[str, PageVoice] = {}
+        self._named: set[str] = set()
+        self.trouble = ""
+        """Why the runs of this host are not known; empty where they are."""
+        self.last_running = time.monotonic()
+        """When a run was there last."""
+
+    def name(self, folder: Path) -> PageVoice:
+        """Show a voice whether or not it is being trained; raises `InputError` if it is none."""
+        Voice.open(folder)
+        voice = self._known(folder)
+        self._named.add(voice.id)
+        return voice
+
+    def _known(self, folder: Path) -> PageVoice:
+        return self._voices.setdefault(voice_id(folder), PageVoice(folder))
+
+    def find(self, name: str) -> PageVoice | None:
+        """The voice of an id."""
+        return self._voices.get(name)
+
+    def look(self) -> None:
+        """Attach to runs that have begun, and note those that have ended; may read files."""
+        try:
+            runs, self.trouble = known_runs(), ""
+        except InputError as error:
+            runs, self.trouble = [], str(error)
+        live = {voice_id(run.voice_folder): run for run in runs if not run.killed}
+        if live:
+            self.last_running = time.monotonic()
+        for run in runs:
+            self._known(run.voice_folder)
+        killed = {voice_id(run.voice_folder): run for run in runs if run.killed}
+        for voice in list(self._voices.values()):
+            if voice.id in live:
+                voice.follow(live[voice.id], self._on_change)
+            else:
+                voice.rest(_why_ended(killed.get(voice.id)))
+
+    def as_json(self) -> bytes:
+        """All voices, those that are being trained first; may read files."""
+        now = datetime.now()
+        voices = sorted(self._voices.values(), key=lambda voice: not voice.running)
+        return to_json({"voices": [voice.as_json(now) for voice in voices]})
+
+    def marks(self) -> object:
+        """What changes with news that cannot wait; never waits."""
+        return [voice.marks() for voice in list(self._voices.values())]
+
+
+def _why_ended(killed: RunEntry | None) -> str:
+    if killed is None:
+        return "The voice is not being trained."
+    return f"The run was killed; this command resumes it: {killed.resume}"

@@ -1,0 +1,105 @@
+"""A voice as the page shows it: numbers, and the words that the terminal has for them."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from engine.formatting import duration, printable
+from engine.run.sample import Sample
+from engine.run.snapshot import Phase, Snapshot
+from tui import formatting
+from tui.formatting import NETWORKS
+
+
+def state_of(run: Snapshot, now: datetime) -> dict[str, Any]:
+    """The state of a run: what stands in the page's one line, and what is behind it."""
+    return {
+        "name": printable(run.voice),
+        "folder": printable(str(run.voice_folder)),
+        "network": run.network,
+        "network_text": NETWORKS[run.network],
+        "preset": run.preset,
+        "device": run.device,
+        "phase": run.phase.name.lower(),
+        "phase_words": run.phase_words,
+        "alarm": printable(run.alarm),
+        "step": run.step,
+        "step_text": _step(run),
+        "base_step": run.base_step,
+        "losses": None if run.losses is None else asdict(run.losses),
+        "loss_text": "–" if run.losses is None else formatting.loss(run.losses.total),
+        "held_out": run.held_out,
+        "held_out_text": "–" if run.held_out is None else formatting.loss(run.held_out),
+        "learning_rate": run.learning_rate,
+        "steps_per_second": run.steps_per_second,
+        "speed_text": formatting.speed(run.steps_per_second) if run.steps_per_second else "",
+        "spent": _spent(run),
+        "price": formatting.price(run.price, run.price_source),
+        "stop": _stop(run, now),
+        "seconds_to_stop": run.seconds_to_stop,
+        "progress_to_stop": run.progress_to_stop,
+        "sentences": [printable(sentence) for sentence in run.sentences],
+        "speaking": _speaking(run),
+        "checkpoints": [asdict(checkpoint) for checkpoint in run.checkpoints],
+    }
+
+
+def sample_of(sample: Sample, has_attention: Callable[[Sample], bool]) -> dict[str, Any]:
+    """A sample, its files named without their folder."""
+    return {
+        "file": printable(sample.path.name),
+        "sentence": printable(sample.sentence),
+        "step": sample.step,
+        "ssrn_step": sample.ssrn_step,
+        "network": sample.network,
+        "seconds": sample.seconds,
+        "note": printable(sample.note),
+        "automatic": sample.automatic,
+        "time": sample.time,
+        "heard": sample.heard,
+        "original": None if sample.original is None else printable(sample.original.name),
+        "attention": has_attention(sample),
+    }
+
+
+def _step(run: Snapshot) -> str:
+    if run.phase.before_steps and not run.step:
+        return "not known yet"
+    since = f" (+{run.step - run.base_step:,})" if run.base_step else ""
+    return f"{run.step:,}{since}"
+
+
+def _spent(run: Snapshot) -> str:
+    if run.price <= 0 and run.spent <= 0:
+        return ""
+    budget = f" of {formatting.dollars(run.budget)}" if run.budget > 0 else ""
+    return f"{formatting.dollars(run.spent)}{budget}"
+
+
+def _stop(run: Snapshot, now: datetime) -> str:
+    """Where the run stops, and when: `900,000 · 14:04 (2m16s)`."""
+    end = run.end_point
+    if end is None:
+        return run.stop_text
+    if end.at is not None:
+        words = formatting.clock_stop(end.at, now)
+    else:
+        words = f"{formatting.dollars(run.budget)} budget" if run.budget_comes_first else end.words
+    seconds = run.seconds_to_stop
+    if run.phase is not Phase.TRAINING or seconds is None:
+        return words
+    when = "" if end.at is not None else f" · {formatting.arrival(now, seconds)}"
+    return f"{words}{when} ({duration(seconds)})"
+
+
+def _speaking(run: Snapshot) -> dict[str, Any] | None:
+    speaking = run.speaking
+    if speaking is None:
+        return None
+    return {
+        "file": printable(speaking.path.name),
+        "sentence": printable(speaking.sentence),
+        "step": speaking.step,
+        "automatic": speaking.automatic,
+    }
