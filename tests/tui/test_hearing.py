@@ -19,7 +19,7 @@ async def test_a_requested_sample_is_played_once_when_it_comes():
         new = sample(871_204, "no SSRN yet: straight from the mel")
         await run.add_sample(new)
         assert run.played == [new.path]
-        assert "871,204 Text2Mel  2.5 s  playing" in run.text
+        assert "▸871,204  Text2Mel  2.5 s  ▶ playing" in run.text
         assert "speaking…" not in run.text
         assert "sample at 871,204: no SSRN yet: straight from the mel" in run.log
         # The same sentence at the same step is another sample.
@@ -32,7 +32,7 @@ async def test_a_requested_sample_is_played_once_when_it_comes():
 async def test_a_sample_requested_while_preparing_is_played_later():
     async with opened(preparing()) as run:
         await run.press("a")
-        assert run.sent == [Audition()]
+        assert run.sent == [Audition(run.app.run_screen.samples.sentence)]
         await run.add_sample(new := sample(855_000))
         assert run.played == [new.path]
 
@@ -41,7 +41,7 @@ async def test_a_sample_requested_while_preparing_is_played_later():
 async def test_a_sample_nobody_asked_for_is_selected_and_not_played():
     async with opened(training()) as run:
         await run.add_sample(new := sample(872_000))
-        assert "872k Text2Mel  2.3 s  new" in run.text
+        assert "▸872k  Text2Mel  2.3 s  ● new" in run.text
         listed = run.app.run_screen.samples
         assert listed.chosen is new
         listed.focus()
@@ -77,7 +77,7 @@ async def test_r_plays_the_newest_sample_and_the_list_the_selected():
         await run.press("up", "space", "down", "r")
         assert run.played[3:] == [oldest.path]
         await run.pause()
-        assert "865k Text2Mel  2.3 s  played" in run.text
+        assert "865k  Text2Mel  2.3 s    heard" in run.text
         run.player.last_error = "the sound device is busy"
         await run.look()
         await run.look()

@@ -41,6 +41,7 @@ class Samples(DataTable[Text]):
         self._snapshot: Snapshot | None = None
         self._sound: tuple[Path | None, frozenset[Path]] = (None, frozenset())
         self._state: object = None
+        self._said: tuple[bool, str] | None = None
 
     @property
     def row(self) -> SampleRow | None:
@@ -214,6 +215,9 @@ class Samples(DataTable[Text]):
 
     def say_state(self, speaking: bool, unavailable: str) -> None:
         """Show whether a sample is being made, and whether it can be played."""
+        if (speaking, unavailable) == self._said:
+            return
+        self._said = (speaking, unavailable)
         if speaking:
             self.border_subtitle = Content.styled("speaking…", "bold $training")
         else:
