@@ -7,9 +7,12 @@ from typing import Any
 
 from engine.formatting import duration, printable
 from engine.run.sample import Sample
-from engine.run.snapshot import Phase, Snapshot
+from engine.run.snapshot import Event, Phase, Snapshot
 from tui import formatting
 from tui.formatting import NETWORKS
+
+_MAX_EVENTS = 3
+"""Of what happened, the newest."""
 
 
 def state_of(run: Snapshot, now: datetime) -> dict[str, Any]:
@@ -41,6 +44,7 @@ def state_of(run: Snapshot, now: datetime) -> dict[str, Any]:
         "progress_to_stop": run.progress_to_stop,
         "sentences": [printable(sentence) for sentence in run.sentences],
         "speaking": _speaking(run),
+        "events": [_event(event) for event in run.events[-_MAX_EVENTS:]],
         "checkpoints": [asdict(checkpoint) for checkpoint in run.checkpoints],
     }
 
@@ -61,6 +65,10 @@ def sample_of(sample: Sample, has_attention: Callable[[Sample], bool]) -> dict[s
         "original": None if sample.original is None else printable(sample.original.name),
         "attention": has_attention(sample),
     }
+
+
+def _event(event: Event) -> dict[str, Any]:
+    return {"time": event.time, "text": printable(event.text), "severity": event.severity}
 
 
 def _step(run: Snapshot) -> str:

@@ -110,7 +110,7 @@ class RunScreen(SampleActions):
             if requested.note:
                 self.say(f"sample at {requested.step:,}: {requested.note}")
             self.samples.select(requested)
-            self.hear(requested.path)
+            self.hear(requested.path, new=True)
         self.show_sound()
         if not covered:
             self.refresh_keys()

@@ -1,0 +1,150 @@
+/** Sound on or off, and what plays without a click: new samples, and what a terminal asks for. */
+
+import { TAB, ask } from "./connection.js";
+import { announce, find, thousands, write } from "./dom.js";
+
+const MODE = "voicecoach-autoplay";
+const SOUND = "voicecoach-sound";
+const MAX_QUEUE = 12;
+const ECHO_MS = 4000;
+
+export class Autoplay {
+  /** Whether the person has turned the sound on. */
+  on = false;
+  #page;
+  #seen = null;
+  #queue = [];
+  #mine = false;
+  #release = () => {};
+  #refused = false;
+  #lastByItself = { url: "", at: 0 };
+
+  constructor(page) {
+    this.#page = page;
+    const mode = find("autoplay");
+    mode.value = localStorage.getItem(MODE) ?? "all";
+    mode.addEventListener("change", () => localStorage.setItem(MODE, mode.value));
+    find("sound").addEventListener("click", () => (this.on ? this.turnOff() : this.turnOn()));
+    addEventListener("focus", () => this.on && this.#claim());
+    page.listening.player.addEventListener("ended", () => this.#next());
+    // Where the browser still allows it, a reload keeps the sound on.
+    if (sessionStorage.getItem(SOUND) === "on") this.turnOn();
+    this.#show();
+  }
+
+  /** Turn the sound on, in a click or a key press. */
+  async turnOn() {
+    this.#refused = !(await this.#page.listening.player.allow());
+    this.on = !this.#refused;
+    if (this.on) {
+      sessionStorage.setItem(SOUND, "on");
+      this.#claim();
+    }
+    this.#show();
+  }
+
+  turnOff() {
+    this.on = false;
+    sessionStorage.removeItem(SOUND);
+    this.#queue = [];
+    this.#page.listening.player.pause();
+    this.#release();
+    this.tell();
+    this.#show();
+  }
+
+  /** A person has played something: what waited is theirs no more. */
+  takeOver() {
+    this.#queue = [];
+    if (!this.on) this.turnOn();
+  }
+
+  /** Tell the server whether this tab can be heard. */
+  tell() {
+    ask("/sound", { tab: TAB, on: this.on }).catch(() => {});
+    // What was made while there was no connection is old news.
+    this.#seen = null;
+  }
+
+  /** Play what a terminal asks for. */
+  asked({ voice, url, title }) {
+    const echo = this.#lastByItself;
+    const again = url === echo.url && performance.now() - echo.at < ECHO_MS;
+    // The terminal has a new sample played that this page has begun by itself.
+    if (again || (url === echo.url && this.#page.listening.player.playing)) return;
+    this.#queue = [];
+    this.#page.playAddress(voice, url, title);
+  }
+
+  /** Look for samples that are new. */
+  look(voices) {
+    const first = this.#seen === null;
+    this.#seen ??= new Set();
+    for (const voice of voices) {
+      const { speaking } = voice;
+      const begun = speaking ? [{ ...speaking, growing: true }] : [];
+      for (const sample of [...voice.samples, ...begun]) {
+        const key = `${voice.id} ${sample.file}`;
+        if (this.#seen.has(key)) continue;
+        this.#seen.add(key);
+        if (!first || sample.growing) this.#meet(voice, sample);
+      }
+    }
+  }
+
+  #meet(voice, sample) {
+    const mode = find("autoplay").value;
+    const shown = voice.id === this.#page.voice?.id;
+    if (sample.automatic && (!shown || mode !== "all")) return;
+    const { listening, blind } = this.#page;
+    if (!this.on || !this.#mine || mode === "none" || blind.open) {
+      if (!sample.growing) announce(`A sample of step ${thousands(sample.step)} is ready.`);
+      return;
+    }
+    if (sample.automatic && listening.comparing) return;
+    if (sample.automatic && listening.player.playing) {
+      this.#queue = [...this.#queue, [voice.id, sample]].slice(-MAX_QUEUE);
+    } else {
+      this.#begin(voice.id, sample);
+    }
+  }
+
+  #next() {
+    const next = this.#queue.shift();
+    if (next && this.on && !this.#page.blind.open) this.#begin(...next);
+  }
+
+  #begin(voiceId, sample) {
+    const url = this.#page.playNew(voiceId, sample);
+    this.#lastByItself = { url, at: performance.now() };
+  }
+
+  /** Of several tabs, the one that was used last plays. */
+  #claim() {
+    this.tell();
+    if (!this.#mine) this.#hold(true);
+  }
+
+  async #hold(steal) {
+    const held = () => {
+      if (!this.on) return null;
+      this.#mine = true;
+      return new Promise((resolve) => (this.#release = resolve));
+    };
+    try {
+      await navigator.locks.request(SOUND, { steal }, held);
+      this.#mine = false;
+    } catch {
+      // Another tab was used later; this one plays again when that one has gone.
+      this.#mine = false;
+      if (this.on) this.#hold(false);
+    }
+  }
+
+  #show() {
+    write(find("sound"), this.on ? "Turn sound off" : "Turn sound on");
+    find("sound").classList.toggle("primary", !this.on);
+    const hint = this.#refused ? "The browser allows no sound before a click." : "";
+    find("sound").title = hint || (this.on ? "" : "New samples then play by themselves");
+  }
+}

@@ -1,0 +1,198 @@
+/** The page: which voice and sentence are shown, and what is played of them. */
+
+import { Autoplay } from "./autoplay.js";
+import { BlindTest } from "./blind.js";
+import { Connection, ask } from "./connection.js";
+import { fillSelect, find, make, thousands, write } from "./dom.js";
+import { Keys } from "./keys.js";
+import { Listening, itemOf } from "./listening.js";
+import { Rows, sentencesOf, seriesOf } from "./series.js";
+import { SpeakForm } from "./speak.js";
+import { showState } from "./state.js";
+
+const NOBODY =
+  "No voice is being trained on this host. A run appears here by itself; `voicecoach listen VOICE` " +
+  "shows a voice without one.";
+const UNKNOWN = { samples: [], sentences: [], checkpoints: [], speaking: null, can_speak: "" };
+
+class Page {
+  voices = [];
+  voice = null;
+  sentence = "";
+  listening = new Listening();
+  rows = new Rows();
+  form = new SpeakForm(this);
+  blind = new BlindTest(this);
+  autoplay = new Autoplay(this);
+  #connection = new Connection();
+  #lost = "";
+
+  constructor() {
+    this.rows.onPlay = (sample) => this.play(sample);
+    this.rows.onSpeak = (checkpoint) => this.form.speakWith(checkpoint);
+    this.listening.onNeed = (checkpoint) => this.form.speakWith(checkpoint);
+    this.listening.onBegin = (item) => this.#begun(item);
+    this.listening.onHeard = (item, checksum) => this.#heard(item, checksum);
+    const connection = this.#connection;
+    connection.wanted = () => this.autoplay.on;
+    connection.addEventListener("state", (event) => this.show(event.detail.voices));
+    connection.addEventListener("play", (event) => this.autoplay.asked(event.detail));
+    connection.addEventListener("open", () => this.autoplay.tell());
+    connection.addEventListener("trouble", (event) => this.#trouble(event.detail));
+    find("sentence").addEventListener("change", (event) => this.choose(event.target.value));
+    find("earlier-sentence").addEventListener("click", () => this.stepSentence(-1));
+    find("later-sentence").addEventListener("click", () => this.stepSentence(1));
+    find("older").addEventListener("click", () => this.step(-1));
+    find("newer").addEventListener("click", () => this.step(1));
+    find("open-blind").addEventListener("click", () => this.blind.start());
+    addEventListener("hashchange", () => this.show(this.voices));
+    new Keys(this);
+    connection.open();
+  }
+
+  /** Take in what the server knows. */
+  show(voices) {
+    this.voices = voices.map((voice) => ({ ...UNKNOWN, ...voice }));
+    const before = this.voice?.id;
+    const wanted = decodeURIComponent(location.hash.slice(1));
+    this.voice = this.voices.find((one) => one.id === wanted) ?? this.voices[0] ?? null;
+    find("state").hidden = find("main").hidden = !this.voice;
+    write(find("nobody"), this.voice ? "" : NOBODY);
+    this.#showVoices();
+    if (!this.voice) return;
+    if (this.voice.id !== before) {
+      this.sentence = "";
+      this.listening.clear();
+    }
+    showState(this.voice);
+    this.refresh();
+    if (!this.listening.item) this.#openNewest();
+    this.autoplay.look(this.voices);
+  }
+
+  /** Show what is known of the voice and the sentence. */
+  refresh() {
+    const { voice } = this;
+    const sentences = sentencesOf(voice);
+    if (!this.sentence) this.sentence = sentences[0] ?? "";
+    const shown = sentences.includes(this.sentence) ? sentences : [this.sentence, ...sentences];
+    fillSelect(find("sentence"), shown.map((one) => [one, one]), this.sentence); // prettier-ignore
+    this.rows.show(voice, this.sentence, this.listening.item?.file);
+    this.listening.refresh(voice, this.sentence);
+    this.form.refresh(voice, this.sentence);
+    this.blind.refresh(voice);
+  }
+
+  /** Show another voice. */
+  enter(voiceId) {
+    if (this.voice?.id === voiceId) return;
+    history.replaceState(null, "", `#${encodeURIComponent(voiceId)}`);
+    this.show(this.voices);
+  }
+
+  /** Show another sentence. */
+  choose(sentence) {
+    if (sentence === this.sentence) return;
+    this.sentence = sentence;
+    this.listening.clear();
+    this.refresh();
+    this.#openNewest();
+  }
+
+  stepSentence(by) {
+    if (!this.voice) return;
+    const sentences = sentencesOf(this.voice);
+    const next = sentences[sentences.indexOf(this.sentence) + by];
+    if (next !== undefined) this.choose(next);
+  }
+
+  /** Play the same sentence from an older (-1) or a newer (1) checkpoint. */
+  step(by) {
+    if (!this.voice) return;
+    const series = seriesOf(this.voice, this.sentence);
+    const at = series.findIndex((sample) => sample.file === this.listening.item?.file);
+    const next = at < 0 ? series.at(-1) : series[at + by];
+    if (next) this.play(next);
+  }
+
+  /** Play a sample of the shown voice that the person chose. */
+  play(sample) {
+    this.autoplay.takeOver();
+    this.listening.open(itemOf(this.voice, sample));
+    this.refresh();
+  }
+
+  /** Play a sample that is new; returns its address. */
+  playNew(voiceId, sample) {
+    this.enter(voiceId);
+    if (this.sentence !== sample.sentence) this.sentence = sample.sentence;
+    const item = itemOf(this.voice, sample);
+    this.listening.open(item);
+    this.refresh();
+    return item.url;
+  }
+
+  /** Play what a terminal asked for: a sample, or any other sound. */
+  playAddress(voiceId, url, title) {
+    if (this.voices.some((one) => one.id === voiceId)) this.enter(voiceId);
+    const sample = this.voice?.samples.find((one) => itemOf(this.voice, one).url === url);
+    if (sample) {
+      this.playNew(voiceId, sample);
+    } else {
+      this.listening.open({ url, heading: title, about: "asked for in the terminal", attention: "" });
+    }
+  }
+
+  #openNewest() {
+    const newest = seriesOf(this.voice, this.sentence).at(-1);
+    if (!newest) return;
+    this.listening.open(itemOf(this.voice, newest), false);
+    this.refresh();
+  }
+
+  #begun({ file }) {
+    if (!file || !this.voice) return;
+    const sample = this.voice.samples.find((one) => one.file === file);
+    if (sample?.heard === false) this.#markHeard(file);
+  }
+
+  #heard({ file }, checksum) {
+    if (!file || !this.voice) return;
+    this.rows.mark(file, checksum);
+    const sample = this.voice.samples.find((one) => one.file === file);
+    if (!sample || sample.heard === false) this.#markHeard(file);
+  }
+
+  #markHeard(file) {
+    // Its mark is no more than a convenience.
+    ask(`/voices/${this.voice.id}/heard`, { file }).catch(() => {});
+  }
+
+  #showVoices() {
+    const nav = find("voices");
+    const links = this.voices.map((one) => [one.id, voiceWords(one), one.id === this.voice?.id]);
+    const wanted = JSON.stringify(links);
+    nav.hidden = links.length < 2;
+    if (nav.dataset.shown === wanted) return;
+    nav.dataset.shown = wanted;
+    nav.replaceChildren(
+      ...links.map(([id, words, current]) =>
+        make("a", { href: `#${encodeURIComponent(id)}`, "aria-current": current && "page" }, words),
+      ),
+    );
+  }
+
+  #trouble(sentence) {
+    const trouble = find("trouble");
+    write(trouble, sentence);
+    trouble.hidden = !sentence;
+    document.body.classList.toggle("stale", Boolean(sentence));
+  }
+}
+
+function voiceWords(voice) {
+  const step = voice.step === undefined ? "" : ` ${thousands(voice.step)}`;
+  return voice.running ? `${voice.name}${step}` : `${voice.name} (not training)`;
+}
+
+new Page();

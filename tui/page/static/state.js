@@ -1,0 +1,42 @@
+/** The one line of a run: what it does, where it is, what it costs, and when it ends. */
+
+import { find, thousands, write } from "./dom.js";
+
+/** Show the state of a voice. */
+export function showState(voice) {
+  write(find("line"), stateLine(voice));
+  const progress = find("progress");
+  const share = voice.progress_to_stop ?? null;
+  progress.hidden = share === null || !voice.running;
+  if (share !== null) progress.value = share;
+  const alarm = voice.alarm || (voice.running ? "" : voice.ended);
+  write(find("alarm"), alarm);
+  find("alarm").hidden = !alarm;
+  write(find("event"), eventLine(voice.events?.at(-1)));
+  find("state").dataset.phase = voice.running ? voice.phase : "none";
+  const step = voice.step === undefined ? "" : `${thousands(voice.step)} · `;
+  document.title = `${step}${voice.name} · voicecoach`;
+}
+
+function stateLine(voice) {
+  if (voice.step === undefined) return voice.name;
+  const parts = [
+    voice.name,
+    voice.network_text,
+    voice.running ? voice.phase_words : "not being trained",
+    `step ${voice.step_text}`,
+    `loss ${voice.loss_text}`,
+    voice.held_out == null ? "" : `held-out ${voice.held_out_text}`,
+  ];
+  if (voice.running) parts.push(voice.speed_text);
+  if (voice.spent) parts.push(`spent ${voice.spent}`);
+  if (voice.running && voice.stop) parts.push(`stop ${voice.stop}`);
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** What happened last. */
+function eventLine(event) {
+  if (!event) return "";
+  const time = new Date(1000 * event.time).toLocaleTimeString([], { timeStyle: "short" });
+  return `${time} ${event.text}`;
+}
