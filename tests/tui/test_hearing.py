@@ -24,7 +24,7 @@ async def test_a_requested_sample_is_played_once_when_it_comes():
         assert "sample at 871,204: no SSRN yet: straight from the mel" in run.log
         # The same sentence at the same step is another sample.
         await run.press("a")
-        await run.change(samples=(*run.samples[:-1], replace(new)))
+        await run.change(samples=(*run.samples[:-1], replace(new, time=1.0)))
         assert run.played == [new.path, new.path]
 
 

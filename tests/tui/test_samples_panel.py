@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from fake_session import SENTENCE, sample, training
-from seeing import opened
+from seeing import Opened, opened
 
 from engine.run.commands import Audition
 from engine.run.sample import KeptCheckpoint, Sample, Speaking
@@ -34,6 +34,10 @@ def series(**fields: object):
     )  # fmt: skip
 
 
+def auditions(run: Opened) -> list[Audition]:
+    return [command for command in run.sent if isinstance(command, Audition)]
+
+
 async def test_a_row_stands_for_every_checkpoint_spoken_or_not():
     async with opened(series(), size=(120, 40)) as run:
         rows = [line.split("│")[1] for line in run.lines if "Text2Mel  " in line]
@@ -52,7 +56,7 @@ async def test_a_row_stands_for_every_checkpoint_spoken_or_not():
 async def test_enter_speaks_with_the_selected_checkpoint():
     async with opened(series()) as run:
         await run.press("up", "enter")
-        assert run.sent == [Audition(SENTENCE, step=872_000)]
+        assert auditions(run) == [Audition(SENTENCE, step=872_000)]
         assert "audition requested with checkpoint 872,000" in run.log
         await run.add_sample(new := spoken(872_000))
         assert run.played == [new.path]
@@ -61,7 +65,7 @@ async def test_enter_speaks_with_the_selected_checkpoint():
         assert run.played == [new.path] * 2
         # The weights of 871,000 are on disk no more.
         await run.press("down", "enter")
-        assert len(run.sent) == 1
+        assert len(auditions(run)) == 1
         assert run.played[2:] == [run.samples[3].path]
         assert "there is no checkpoint 871,000 on disk; playing the sample" in run.log
 
@@ -93,7 +97,7 @@ async def test_comma_and_full_stop_turn_the_sentences():
         await run.pause()
         assert f"samples 2 of 2 · “{OTHER}”" in run.text
         await run.press("a", "r")
-        assert run.sent == [Audition(OTHER)]
+        assert auditions(run) == [Audition(OTHER)]
         assert run.played == [run.samples[2].path]
         # One that nobody asked for here changes nothing; another sentence has rows of its own.
         await run.add_sample(spoken(873_000, automatic=True))

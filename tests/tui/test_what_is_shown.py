@@ -172,7 +172,7 @@ async def test_a_narrow_footer_cuts_off_neither_help_nor_quit():
     async with opened(training()) as run:
         for width, bottom in (
             (53, "a l s p e tab r b c z k ? help q quit"),
-            (64, "a audition l listen s stop at p pause e x r b c z k ? help q quit"),
+            (64, "a audition l listen s stop at p e x r b c z k ? help q quit"),
             (80, "a audition l listen s stop at p pause e sentences x r b c z k ? help q quit"),
             (20, "a l s p e tab r ? q"),
         ):

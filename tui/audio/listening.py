@@ -57,14 +57,15 @@ class Listening:
     def requested(self, snapshot: Snapshot) -> Sample | None:
         """Return the sample that was requested, once, when it has come.
 
-        Samples are compared by identity: the same sentence at the same step has the same path,
-        and is a new sample all the same.
+        The series makes samples that nobody requested, and of one that was heard there is another
+        description.
         """
         before = self._requested_at
         if before is None:
             return None
-        known = {id(sample) for sample in before.samples}
-        new = [sample for sample in snapshot.samples if id(sample) not in known]
+        known = {(sample.path, sample.time) for sample in before.samples}
+        made = [sample for sample in snapshot.samples if not sample.automatic]
+        new = [sample for sample in made if (sample.path, sample.time) not in known]
         if new or snapshot.auditions > before.auditions:
             # One that ended without a sample is explained by the engine's log.
             self._requested_at = None
