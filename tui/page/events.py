@@ -96,7 +96,8 @@ class Events:
             if name and other.name == name:
                 self._drop(other)
         for other in self._of(browser)[: -(_MAX_TABS - 1)]:
-            self._replaced.append((other.name, browser))
+            if other.name:
+                self._replaced.append((other.name, browser))
             self._drop(other)
         self._tabs.append(tab)
         return tab

@@ -91,9 +91,11 @@ class PageApp:
 
     def app(self) -> ASGIApp:
         """The app to serve, for those that a guard lets through."""
-        return Starlette(
+        app = Starlette(
             routes=self.routes(), exception_handlers={HTTPException: error_of, 500: unexpected}
         )
+        app.router.redirect_slashes = False
+        return app
 
     def routes(self) -> list[Route]:
         """All addresses."""
