@@ -90,12 +90,6 @@ def _not_ready(moment: Moment) -> str:
     return _ended(moment) or preparing
 
 
-def _cannot_speak(moment: Moment) -> str:
-    # Asked for during the preparation, it is done before the first step.
-    speaking = moment.snapshot.auditioning
-    return _ended(moment) or ("the previous sample is still being spoken" if speaking else "")
-
-
 def _no_sentence(moment: Moment) -> str:
     if moment.snapshot.network == "ssrn":
         return "SSRN auditions rebuild a held-out recording; Text2Mel runs speak a sentence"
@@ -179,7 +173,7 @@ _HELP_KEYS = (
 )
 
 KEYS: tuple[Key, ...] = (
-    Key("a", "audition", "audition", _speak, _cannot_speak, steers=True),
+    Key("a", "audition", "audition", _speak, _ended, steers=True),
     Key("l", "listen", "listen", "Listen on your own machine: the page's address"),
     Key("s", "stop_at", "stop at", "Set when the run stops: a step, a time or an amount",
         _ended, steers=True),

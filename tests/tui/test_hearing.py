@@ -38,6 +38,20 @@ async def test_a_sample_requested_while_preparing_is_played_later():
 
 
 @pytest.mark.slow
+async def test_samples_requested_in_a_row_are_all_played():
+    async with opened(training()) as run:
+        await run.press("a", "a")
+        first, second = sample(871_204), sample(871_300)
+        await run.change(samples=(*run.samples, replace(sample(871_000), automatic=True, time=1.0)))
+        assert run.played == []
+        await run.change(samples=(*run.samples, first), auditions=1)
+        await run.change(samples=(*run.samples, second), auditions=2)
+        assert run.played == [first.path, second.path]
+        await run.add_sample(sample(871_400))
+        assert run.played == [first.path, second.path]
+
+
+@pytest.mark.slow
 async def test_a_sample_nobody_asked_for_is_selected_and_not_played():
     async with opened(training()) as run:
         await run.add_sample(new := sample(872_000))

@@ -59,7 +59,6 @@ async def test_a_key_that_does_nothing_now_says_why():
         for snapshot, key, why in (
             (preparing(), "c", "training is still being prepared"),
             (preparing(), "r", "there is no sample yet; a makes one"),
-            (training(auditioning=True), "a", "the previous sample is still being spoken"),
             (training(attention=()), "left", "there is only one attention plot"),
             (training(phase=Phase.AT_STOP), "p", "the run is at its stop; s sets a later one"),
             (training(checkpoint_step=871_204), "c", "step 871,204 is already saved"),

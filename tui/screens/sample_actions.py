@@ -43,9 +43,10 @@ class SampleActions(HearingScreen):
             self.say(f"speak: {why}", "warning")
         else:
             self.listening.request(self.snapshot)
-            own = "ssrn_step" if row.network == "ssrn" else "step"
-            words = f"audition requested with checkpoint {row.step:,}"
-            self.ask(Audition(sentence=self.samples.sentence, **{own: row.step}), words)
+            ssrn = row.network == "ssrn"
+            step, ssrn_step = (None, row.step) if ssrn else (row.step, None)
+            audition = Audition(self.samples.sentence, step, ssrn_step)
+            self.ask(audition, f"audition requested with checkpoint {row.step:,}")
 
     def _cannot_speak_again(self, row: SampleRow) -> str:
         """Say why the weights of a row cannot speak now; empty where they can."""
