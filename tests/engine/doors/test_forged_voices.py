@@ -210,6 +210,7 @@ def test_impossible_spend_lines_prevent_no_run(voice, training):
         {"file": "/etc/passwd"},
         {"file": "a\0b"},
         {"file": 5},
+        {"file": "samples.jsonl", "automatic": True},
         {"original": ["x"]},
         {"step": 10**300},
         {"seconds": float("inf")},

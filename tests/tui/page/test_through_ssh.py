@@ -56,6 +56,11 @@ def test_what_is_heard_on_the_laptop_was_made_here(run, page, laptop) -> None:
     with laptop.expect_download() as download:
         laptop.click("#download")
     assert download.value.path().read_bytes() == made
+    # Somebody has heard it.
+    wait_until(
+        lambda: [s["heard"] for s in page.state()[0]["samples"] if s["file"] == file] == [True],
+        "the sample to be marked",
+    )
 
 
 def test_the_page_loses_its_run_and_its_server_and_finds_them_again(
