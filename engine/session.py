@@ -267,6 +267,7 @@ class Session:
         from engine.machine.device import gpu_uuid
         from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, NetworkInTraining
+        from engine.speech.series import Series
         from engine.training.trainer import Services, Trainer
         from engine.training.training_data import watch_corpus
 
@@ -281,11 +282,14 @@ class Session:
             prepared.store, (prepared.attention_clip, *prepared.held_out_clips),
         )  # fmt: skip
         self._auditions = auditions = Auditions(self._voice, self._publisher, in_training)
+        text = prepared.store.clips[prepared.attention_clip].text
+        series = Series(self._voice, prepared.network, auditions, self._publisher, text)
+        series.begin(prepared.step)
         self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = watch_corpus(self._voice.dataset, recordings, self._publisher)
-        given = (self._inbox, auditions, self._spend, self._spot, watchdog)
-        services = Services(*given, on_saved=self._mirror.wake)
+        given = (self._inbox, auditions, series, self._spend, self._spot, watchdog)
+        services = Services(*given, on_saved=(self._mirror.wake, series.checkpoint_saved))
         try:
             Trainer(prepared, self._options, self._publisher, services).run()
         finally:

@@ -79,9 +79,11 @@ def make_voice_at(small_audio: AudioSpec) -> Callable[..., Voice]:
         from engine.voice.folder import Voice
         from engine.voice.settings import VoiceSettings
 
+        # Speaking what random weights say takes longer than a short training.
+        given = {"series": False, **settings}
         voice = Voice.create(
             folder,
-            VoiceSettings(dataset=dataset, preset="small", audio=small_audio, **settings),
+            VoiceSettings(dataset=dataset, preset="small", audio=small_audio, **given),
         )
         symbols = voice.settings.symbols
         specs = {

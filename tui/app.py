@@ -21,7 +21,6 @@ from engine.run.commands import KeyPressed
 from engine.run.snapshot import Phase, Snapshot
 from tui.ascii_filter import AsciiFilter
 from tui.audio.listening import Listening
-from tui.audio.sound_card import SoundCard
 from tui.key_order import KeyOrder
 from tui.process.endings import ExitReason
 from tui.process.remote import Host, copy
@@ -69,7 +68,7 @@ class VoicecoachApp(App[ExitReason]):
     def __init__(
         self,
         session: "SessionLike",
-        player: SoundCard,
+        listening: Listening,
         *,
         ascii_only: bool = False,
         now: Callable[[], datetime] = datetime.now,
@@ -80,7 +79,7 @@ class VoicecoachApp(App[ExitReason]):
 
         Args:
             session: the run.
-            player: what makes samples audible.
+            listening: makes samples audible.
             ascii_only: whether to draw with ASCII characters alone.
             now: tells the time of day, in local time.
             host: says how the person's own machine reaches this one now.
@@ -103,7 +102,7 @@ class VoicecoachApp(App[ExitReason]):
         self._theme_trouble = ""
         self.before_end = session.snapshot()
         """The last snapshot before the run began to end."""
-        self.run_screen = RunScreen(session, Listening(player), now, host)
+        self.run_screen = RunScreen(session, listening, now, host)
 
     def get_default_screen(self) -> Screen[None]:
         return self.run_screen

@@ -3,7 +3,9 @@
 import logging
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 from engine.run.sample import Sample
@@ -68,6 +70,14 @@ class Publisher:
     def add_sample(self, sample: Sample) -> None:
         """Append a sample."""
         self._append("samples", sample, 500)
+
+    def change_samples(self, change: Callable[[Sample], Sample | None]) -> None:
+        """Replace each sample by what `change` makes of it; None takes it off the list."""
+        with self._turn:
+            before = self._snapshot.samples
+            samples = tuple(new for old in before if (new := change(old)) is not None)
+            if any(new is not old for new, old in zip_longest(samples, before)):
+                self._snapshot = replace(self._snapshot, samples=samples)
 
     def _append(self, name: str, item: object, most: int) -> None:
         """Append to a tuple of the snapshot; of more than `most` items the oldest go."""

@@ -267,7 +267,7 @@ class Snapshot:
     speaking: Speaking | None = None
     """The sample that is being made; None between samples."""
     auditions: int = 0
-    """Auditions of this run that have ended, with a sample or without one."""
+    """Auditions that a person asked for in this run and that have ended, also without a sample."""
     gpu: GpuReading | None = None
     gpu_absent: str = ""
     """Why there is no reading: `no NVIDIA driver`."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import time
+from time import monotonic, time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,11 +27,12 @@ from engine.run.sample import Sample, Speaking, StepChoice
 from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import write_attention
 from engine.speech.growing import GrowingWav, write_wav
+from engine.speech.sample_list import SampleList
 from engine.speech.speaker import Loaded, Networks, join_networks
 from engine.speech.utterance import level, sound_of
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.folder import Voice
-from engine.voice.samples import append_sample, read_samples, sample_name, slug, unused_path
+from engine.voice.samples import sample_name, slug, unused_path
 
 _log = logging.getLogger(__name__)
 
@@ -84,8 +85,10 @@ class Auditions:
         self._current: AuditionRequest | None = None
         self._give_way = threading.Event()
         self._closing = threading.Event()
-        for sample in read_samples(voice):
-            publisher.add_sample(sample)
+        self._samples = SampleList(voice, publisher)
+        self.automatic_seconds = 0.0
+        """How long automatic samples have taken to be made."""
+        self._refused = ""
         self._worker = BackgroundThread("making a sample", self._work, publisher.event)
         self._worker.start()
 
@@ -137,6 +140,11 @@ class Auditions:
         with self._turn:
             self._automatic.clear()
 
+    def mark_heard(self, file: str) -> None:
+        """Note that somebody has played the sample of this name; any thread may call it."""
+        self._samples.mark_heard(file)
+        self._worker.request()
+
     def close(self) -> None:
         """Give up what is under way and what waits, and end the thread."""
         self._closing.set()
@@ -145,11 +153,13 @@ class Auditions:
     # What follows runs in the thread.
 
     def _work(self) -> None:
+        self._samples.write_marks()
         while (request := self._next()) is not None:
+            started = monotonic()
             try:
                 self._make(request)
             finally:
-                self._end_turn()
+                self._end_turn(request, monotonic() - started)
 
     def _next(self) -> AuditionRequest | None:
         with self._turn:
@@ -160,10 +170,11 @@ class Auditions:
             self._publisher.update(auditioning=waits)
             return self._current
 
-    def _end_turn(self) -> None:
+    def _end_turn(self, request: AuditionRequest, seconds: float) -> None:
         with self._turn:
+            self.automatic_seconds += seconds * request.automatic
             self._current = None
-        ended = self._publisher.snapshot.auditions + 1
+        ended = self._publisher.snapshot.auditions + (not request.automatic)
         self._publisher.update(speaking=None, auditions=ended)
 
     def _must_stop(self) -> bool:
@@ -172,20 +183,18 @@ class Auditions:
     def _make(self, request: AuditionRequest) -> None:
         try:
             sample = self._speak(request)
-            self._publisher.add_sample(sample)
-            self._list(sample)
+            self._samples.add(sample)
             if not request.automatic:
                 self._publisher.event(f"sample of step {sample.step:,}: {sample.path.name}")
         except Cancelled:
             self._postpone(request)
         except VoicecoachError as error:
-            self._publisher.event(f"no sample: {error}", "error")
+            self._report(request, f"no sample: {error}")
         except Exception as error:
             # A sample that fails must not end the training that it listens to.
             _log.exception("audition failed")
-            self._publisher.event(
-                f"no sample: {type(error).__name__}: {error}; see {self._voice.log}", "error"
-            )
+            text = f"no sample: {type(error).__name__}: {error}; see {self._voice.log}"
+            self._report(request, text)
 
     def _postpone(self, request: AuditionRequest) -> None:
         """Have an automatic sample that gave way begun anew, once its turn comes again."""
@@ -195,12 +204,12 @@ class Auditions:
         with self._turn:
             self._automatic.appendleft(request)
 
-    def _list(self, sample: Sample) -> None:
-        try:
-            self._voice.locate()
-            append_sample(self._voice, sample)
-        except EngineError as error:
-            self._publisher.event(f"later runs will not list this sample: {error}", "warning")
+    def _report(self, request: AuditionRequest, text: str) -> None:
+        """Say why there is no sample; of the series, which tries again and again, each once."""
+        if not request.automatic or text != self._refused:
+            self._publisher.event(text, "error")
+        if request.automatic:
+            self._refused = text
 
     def _speak(self, request: AuditionRequest) -> Sample:
         text2mel, ssrn = self._load(request)

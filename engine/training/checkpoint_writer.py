@@ -21,7 +21,7 @@ _log = logging.getLogger(__name__)
 
 OnSaved = Callable[[Path], None]
 """Called with the folder of each checkpoint that is safe on disk, in the writer's thread; it must
-return at once."""
+return soon."""
 
 
 class StateCopy:
@@ -97,7 +97,7 @@ class CheckpointWriter:
         voice: Voice,
         network: NetworkName,
         base_step: int,
-        on_saved: OnSaved,
+        on_saved: Sequence[OnSaved],
         before_write: Sequence[Callable[[], None]],
     ) -> None:
         """Write nothing yet.
@@ -186,10 +186,11 @@ class CheckpointWriter:
         """Remove what a saved checkpoint supersedes, and announce it."""
         left = self._remove_old(checkpoint.step)
         self.warning = " ".join(filter(None, (self.warning, left)))
-        try:
-            self._on_saved(self._target(checkpoint))
-        except Exception:
-            _log.exception("a callback failed on the saved checkpoint of step %d", checkpoint.step)
+        for on_saved in self._on_saved:
+            try:
+                on_saved(self._target(checkpoint))
+            except Exception:
+                _log.exception("a callback failed on the saved checkpoint %d", checkpoint.step)
 
     def _remove_old(self, step: int) -> str:
         """Remove what the checkpoint of this step supersedes; return what cannot be removed.

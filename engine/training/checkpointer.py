@@ -42,13 +42,13 @@ class Checkpointer:
         cost: CostMeter,
         before_write: Sequence[Callable[[], None]],
         writers: Sequence[BackgroundThread],
-        on_saved: OnSaved,
+        on_saved: Sequence[OnSaved],
     ) -> None:
         """Take the memory for a copy of what the network has learned.
 
         `before_write` bring to the disk what has to be there before a checkpoint; `writers` are
-        those of other files on the same disk, to notice that it is slow; `on_saved` is called with
-        each checkpoint that is safe.
+        those of other files on the same disk, to notice that it is slow; `on_saved` are called
+        with each checkpoint that is safe.
         """
         self._context = context
         self._voice = context.voice

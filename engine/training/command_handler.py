@@ -20,6 +20,7 @@ from engine.run.commands import (
     Inbox,
     KeyPressed,
     LeaveOut,
+    MarkHeard,
     Message,
     Pause,
     PlotAttention,
@@ -70,6 +71,8 @@ class RunState:
         """Why the run waits for a person after it diverged again and again; a sentence."""
         self.finishing = False
         """Whether it is time to end."""
+        self.ends_at_stop = False
+        """Whether that is because the stop is reached and nobody is there."""
         self.ended_because = ""
         """Why that is so where nobody asked for it, as a clause."""
         self.gives_up_stop = False
@@ -221,6 +224,8 @@ class CommandHandler:
                 leave_out(command, voice, known, self._publisher, " from the next run on")
             case Audition(sentence, step, ssrn_step):
                 self._auditions.request(sentence, step, ssrn_step)
+            case MarkHeard(file):
+                self._auditions.mark_heard(file)
             case SetSentences(sentences):
                 self._set_sentences(sentences)
             case SaveCheckpoint() | PlotAttention():

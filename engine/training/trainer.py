@@ -4,6 +4,7 @@
 that the run is to be rolled back, `Checkpointer` that a checkpoint is due, `Metrics` reports.
 """
 
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -16,6 +17,7 @@ from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Losses, Phase
 from engine.speech.audition import Auditions
+from engine.speech.series import Series
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Checkpointer
 from engine.training.command_handler import CommandHandler, RunState
@@ -27,6 +29,9 @@ from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotDeadline, SpotWatch
 from engine.training.watchdog import Watchdog
 
+# Seconds between two looks at how far the last series has come.
+_SPEAK_SECONDS = 0.05
+
 
 @dataclass(frozen=True)
 class Services:
@@ -34,10 +39,11 @@ class Services:
 
     inbox: Inbox
     auditions: Auditions
+    series: Series
     spend: SpendRecorder
     spot: SpotWatch
     watchdog: Watchdog
-    on_saved: OnSaved
+    on_saved: Sequence[OnSaved]
 
 
 class Trainer:
@@ -55,6 +61,7 @@ class Trainer:
         self._options = options
         self._publisher = publisher
         self._inbox = services.inbox
+        self._series = services.series
         self._spend = spend = services.spend
         self._cost = spend.cost
         self._spot = services.spot
@@ -155,6 +162,7 @@ class Trainer:
             self._publisher.event("the last safe second: saving and ending", "warning")
             state.finishing = True
         self._limits.warn()
+        self._series.poll(self._cost.run_training_seconds, waiting=state.paused)
         return state.finishing
 
     def _make_step(self, batches: Prefetcher) -> Losses | None:
@@ -183,7 +191,7 @@ class Trainer:
             state.at_stop = True
             state.pause(Phase.AT_STOP)
         else:
-            state.finishing = True
+            state.finishing = state.ends_at_stop = True
 
     def _save_if_due(self) -> None:
         """Record the spend, and begin a checkpoint with the attention, where they are due."""
@@ -275,9 +283,18 @@ class Trainer:
             # There is no time to wait for a full disk; the next machine repeats these steps.
             text = f"step {self._state.step:,} is lost with this machine: {error}"
             self._publisher.event(text, "error")
+        if self._state.ends_at_stop and not interrupted:
+            self._series.speak_last(self._cost.run_training_seconds, self._may_speak)
         given_up = self._state.gives_up_stop and not interrupted
         self._limits.forget_stop_if_reached(self._state.step, given_up=given_up)
         self._publisher.update(interrupted=interrupted)
+
+    def _may_speak(self) -> bool:
+        """Wait a moment for the last series; return whether nothing else ends the run now."""
+        self._publisher.beat()
+        hurried = self._inbox.hurried.wait(_SPEAK_SECONDS)
+        used_up = self._publisher.snapshot.budget_is_used_up
+        return not (hurried or used_up or self._inbox.finish_requested())
 
     def _is_interrupted(self) -> bool:
         """Whether the run ends because its cloud takes the machine away.

@@ -29,6 +29,11 @@ def step_folder(checkpoints: Path, step: int) -> Path:
     return checkpoints / f"step-{step:09d}"
 
 
+def step_of(checkpoint: Path) -> int:
+    """The step of a checkpoint, as its folder is named."""
+    return int(checkpoint.name.removeprefix("step-"))
+
+
 def step_folders(folder: Path) -> list[CheckpointEntry]:
     """All that has the name of a checkpoint, oldest first, whether or not it is complete."""
     if not folder.is_dir():

@@ -12,7 +12,7 @@ from msgspec import Meta
 
 from engine.choices import NetworkName
 from engine.errors import InputError
-from engine.files import append_line, read_plain
+from engine.files import append_line, read_plain, write_whole
 from engine.run.sample import Sample
 from engine.run.stop import MAX_STEPS
 from engine.serialization import from_json, to_json
@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 _LIST = "samples.jsonl"
 _MAX_BYTES = 2**26
+# From this size on the list is worth writing anew.
+_COMPACT_BYTES = 2**20
 # Of a sentence in a file name. Encrypted home folders allow 143 bytes for a whole name.
 _MAX_CHARACTERS, _MAX_NAME_BYTES = 40, 80
 # Letters and marks that show nothing: joiners, fillers, variation selectors.
@@ -40,13 +42,21 @@ class _Line:
     seconds: Annotated[float, Meta(ge=0, le=10**6)]
     note: str
     original: str | None
+    ssrn_step: Annotated[int, Meta(ge=0, le=MAX_STEPS)] | None = None
+    automatic: bool = False
+    time: Annotated[float, Meta(ge=0, le=10**11)] = 0.0
+    heard: bool = False
 
 
 def append_sample(voice: Voice, sample: Sample) -> None:
-    """Note a sample in `samples/samples.jsonl`, so that later runs list it.
+    """Note a sample in `samples/samples.jsonl`, so that later runs list it, or list it changed.
 
     Raises `EngineError` when the file cannot be written.
     """
+    append_line(voice.samples / _LIST, _line(sample))
+
+
+def _line(sample: Sample) -> str:
     line = _Line(
         step=sample.step,
         sentence=sample.sentence,
@@ -54,8 +64,12 @@ def append_sample(voice: Voice, sample: Sample) -> None:
         seconds=round(sample.seconds, 3),
         note=sample.note,
         original=sample.original.name if sample.original else None,
+        ssrn_step=sample.ssrn_step,
+        automatic=sample.automatic,
+        time=round(sample.time, 3),
+        heard=sample.heard,
     )
-    append_line(voice.samples / _LIST, to_json(line).decode())
+    return to_json(line).decode()
 
 
 def read_samples(voice: Voice) -> list[Sample]:
@@ -67,18 +81,49 @@ def read_samples(voice: Voice) -> list[Sample]:
     except OSError as error:
         _log.warning("the samples of earlier runs are not listed: %s", error)
         return []
-    found = []
+    found: dict[str, Sample] = {}
     for text in content.split(b"\n"):
         try:
             line = from_json(text, _Line, _LIST)
         except InputError:
             continue  # blank, or cut off by the end of a process
-        # Names alone: a list from elsewhere must not lead out of the folder.
-        path = voice.samples / Path(line.file).name
-        original = voice.samples / Path(line.original).name if line.original else None
-        if path.is_file():
-            found.append(Sample(line.step, line.sentence, path, line.seconds, line.note, original))
-    return found
+        sample = _sample(voice, line)
+        name = sample.path.name
+        if name in found and found[name].time != sample.time:
+            del found[name]  # thinned, and its name used again
+        found[name] = sample
+    return [sample for sample in found.values() if sample.path.is_file()]
+
+
+def _sample(voice: Voice, line: _Line) -> Sample:
+    # Names alone: a list from elsewhere must not lead out of the folder.
+    return Sample(
+        step=line.step,
+        sentence=line.sentence,
+        path=voice.samples / Path(line.file).name,
+        seconds=line.seconds,
+        note=line.note,
+        original=voice.samples / Path(line.original).name if line.original else None,
+        ssrn_step=line.ssrn_step,
+        automatic=line.automatic,
+        time=line.time,
+        heard=line.heard,
+    )
+
+
+def compact_list(voice: Voice) -> None:
+    """Write the list anew without files that are gone, where it has become long.
+
+    Raises `EngineError` when the file cannot be written.
+    """
+    path = voice.samples / _LIST
+    try:
+        if path.stat().st_size < _COMPACT_BYTES:
+            return
+    except OSError:
+        return  # nothing is listed yet
+    lines = "".join(_line(sample) + "\n" for sample in read_samples(voice))
+    write_whole(path, lines.encode(), make_folders=False)
 
 
 def newest_samples(voice: Voice) -> dict[NetworkName, str]:

@@ -50,8 +50,10 @@ class FakePlayer:
 
     def __init__(self, unavailable: str = "") -> None:
         self.played: list[Path] = []
-        self.unavailable = unavailable
+        self.reason = unavailable
         self.last_error = ""
+        self.browsers = 0
+        self.on_page: list[tuple[Path, str]] = []
 
     def play(self, path: Path) -> None:
         self.played.append(path)
@@ -59,10 +61,19 @@ class FakePlayer:
     def stop(self) -> None:
         pass
 
+    def __call__(self, voice: Path, path: Path | None, title: str) -> int:
+        """The listening page: how many browsers can be heard."""
+        if self.browsers and path is not None:
+            self.on_page.append((path, title))
+        return self.browsers
+
     @property
     def status(self) -> PlayerStatus:
-        playing = self.played[-1] if self.played and not self.unavailable else None
-        return PlayerStatus(playing, self.unavailable, self.last_error)
+        playing = self.played[-1] if self.played and not self.reason else None
+        return PlayerStatus(playing, self.reason, self.last_error)
+
+    def unavailable(self) -> str:
+        return self.reason
 
 
 def at_noon() -> datetime:

@@ -1,5 +1,6 @@
 """Opens the app on a fake run, and reads its screen as a person does."""
 
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +12,7 @@ from engine.run.commands import Command
 from engine.run.sample import Sample
 from engine.run.snapshot import Snapshot
 from tui.app import VoicecoachApp
+from tui.audio.listening import Listening
 from tui.process.endings import ExitReason
 from tui.process.remote import Host
 from tui.screens.check_screen import CheckScreen
@@ -23,7 +25,8 @@ def app_on(
     session: FakeSession, player: FakePlayer | None = None, *, kind=VoicecoachApp, ascii_only=False
 ) -> VoicecoachApp:
     player = player or FakePlayer()
-    return kind(session, player, ascii_only=ascii_only, now=at_noon, host=lambda: HOST)
+    listening = Listening(player, player)
+    return kind(session, listening, ascii_only=ascii_only, now=at_noon, host=lambda: HOST)
 
 
 class Opened:
@@ -33,13 +36,25 @@ class Opened:
         self, app: VoicecoachApp, session: FakeSession, player: FakePlayer, pilot: Pilot
     ) -> None:
         self.app, self.session, self.player, self.pilot = app, session, player, pilot
-        self.press, self.pause = pilot.press, pilot.pause
+        self.pause = pilot.pause
+
+    async def press(self, *keys: str) -> None:
+        """Press keys; what they play is found out in a thread, which ends here."""
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Wait for threads that find out where a sound is heard."""
+        for thread in threading.enumerate():
+            if thread.name == "listening":
+                thread.join(30)
+        await self.pilot.pause()
 
     async def look(self) -> None:
         """Let the app look often enough to show numbers and plots."""
         for _ in range(4):
             self.app.poll()
-        await self.pilot.pause()
+        await self.settle()
         # The bottom line is drawn a turn after the screen.
         await self.pilot.pause()
 

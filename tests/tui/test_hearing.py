@@ -7,7 +7,7 @@ import pytest
 from fake_session import preparing, sample, training
 from seeing import opened
 
-from engine.run.commands import Audition
+from engine.run.commands import Audition, MarkHeard
 
 
 @pytest.mark.slow
@@ -94,26 +94,48 @@ async def test_o_plays_the_recording_beside_an_ssrn_sample():
 
 
 @pytest.mark.slow
-async def test_without_sound_the_screen_says_how_to_fetch_the_sample():
-    async with opened(training(), no_sound="no sound device", size=(120, 40)) as run:
-        assert "no sound here · y copies scp" in run.text
-        fetching = "nosoundhere(nosounddevice):scpubuntu@gpu-1:"
+async def test_a_browser_that_listens_plays_in_place_of_this_host():
+    async with opened(training(), size=(120, 40)) as run:
+        run.player.browsers = 1
+        await run.press("a")
+        # The page has played it as it grew.
+        await run.add_sample(new := sample(871_204))
+        assert (run.player.on_page, run.played) == ([], [])
         await run.press("r")
-        line = f"{fetching}{run.samples[-1].path}."
-        await run.until(lambda: line in run.log.replace(" ", ""))
+        [(path, title)] = run.player.on_page
+        assert (path, run.played) == (new.path, [])
+        assert title == "Two birds sat on the old wall. · 871,204"
+        assert run.sent.count(MarkHeard(new.path.name)) == 2
+        run.player.browsers = 0
+        await run.press("r")
+        assert run.played == [new.path]
+
+
+@pytest.mark.slow
+async def test_without_sound_the_screen_shows_once_what_plays_it_elsewhere():
+    async with opened(training(), no_sound="no sound device", size=(120, 40)) as run:
+        await run.press("r")
+        path = run.samples[-1].path
+        line = f"ssh ubuntu@gpu-1 'cat {path}' | ffplay -nodisp -autoexit -"
+        await run.until(lambda: line in run.notes)
         await run.press("a")
         await run.add_sample(new := sample(871_204))
-        # The command is long: the log has it once.
-        assert run.log.count("no sound here") == 1
-        assert "No sound here; y copies the scp command." in run.notes
+        # The command is long: the log has none of it.
+        assert run.log.count("no sound on this host (no sound device)") == 1
+        assert "ffplay" not in run.log
+        assert "No sound here: l opens a page that plays it, y copies a command." in run.notes
+        assert run.notes.count("ffplay") == 1
+        # Nobody has heard anything.
         assert run.played == []
-        await run.press("Y")
-        await run.until(lambda: run.app.clipboard == f"scp ubuntu@gpu-1:{new.path} .")
+        assert not any(isinstance(command, MarkHeard) for command in run.sent)
+        await run.press("y")
+        line = line.replace(str(path), str(new.path))
+        await run.until(lambda: run.app.clipboard == line)
         await run.until(lambda: "Copied, if the terminal allows it." in run.notes)
 
 
 @pytest.mark.slow
-async def test_y_fetches_an_ssrn_sample_with_its_original():
+async def test_fetching_an_ssrn_sample_brings_its_original():
     samples = (sample(50_000, original=Path("/data/an original.wav")),)
     async with opened(training(network="ssrn", samples=samples)) as run:
         await run.press("Y")

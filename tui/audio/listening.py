@@ -1,22 +1,44 @@
-"""What is played and what was heard; a sample that cannot be played here is fetched by scp."""
+"""Where a sound is heard: in a browser that listens, on this host, or nowhere."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from threading import Thread
 
 from engine.run.sample import Sample
 from engine.run.snapshot import Snapshot
 from tui.audio.sound_card import PlayerStatus, SoundCard
 
+Page = Callable[[Path, Path | None, str], int]
+"""Has the listening page play a sound of a voice, or nothing, under a title; returns how many
+browsers can be heard. It may take seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """Something to hear."""
+
+    voice: Path
+    """The folder of the voice that it belongs to."""
+    path: Path
+    title: str
+    """What the page calls it."""
+    new: bool = False
+    """Whether it is a sample that was made just now: the page plays those by itself."""
+
 
 class Listening:
-    """Plays a requested sample when it comes, and remembers what was played."""
+    """Plays sounds wherever the person listens, and remembers what was played."""
 
-    def __init__(self, player: SoundCard) -> None:
+    def __init__(self, player: SoundCard, page: Page) -> None:
         self._player = player
+        self._page = page
+        self._turn = 0
         self._requested_at: Snapshot | None = None
         self.played: frozenset[Path] = frozenset()
         """The samples that were played since the screen opened."""
         self.explained = False
-        """Whether the person was told how to fetch a sample from a host without sound."""
+        """Whether the person was told what to do on a host without sound."""
 
     @property
     def status(self) -> PlayerStatus:
@@ -48,8 +70,24 @@ class Listening:
             self._requested_at = None
         return new[-1] if new else None
 
-    def play(self, path: Path) -> None:
-        """Play a file, and count it as played where there is sound."""
-        self._player.play(path)
-        if not self.status.unavailable:
-            self.played |= {path}
+    def play(self, sound: Sound, then: Callable[[str], object]) -> None:
+        """Have a sound heard; return at once.
+
+        A browser that listens plays it, else this host. Of sounds that are asked for in quick
+        succession only the last one is played. `then` is called from a thread: with nothing, or
+        with why this host has no sound.
+        """
+        self._turn += 1
+        given = (sound, self._turn, then)
+        Thread(target=self._play, args=given, name="listening", daemon=True).start()
+
+    def _play(self, sound: Sound, turn: int, then: Callable[[str], object]) -> None:
+        heard = self._page(sound.voice, None if sound.new else sound.path, sound.title) > 0
+        why = "" if heard else self._player.unavailable()
+        if turn != self._turn:
+            return
+        if not heard and not why:
+            self._player.play(sound.path)
+        if not why:
+            self.played |= {sound.path}
+        then(why)

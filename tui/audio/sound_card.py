@@ -17,6 +17,7 @@ _PROBE_LIMIT = 20.0
 """Seconds: a sound server that accepts and never answers holds an import for minutes."""
 _PLAY_LIMIT = 300.0
 """Seconds: longer than any sample; a device that takes no sound blocks for ever."""
+_NO_PROGRAM = "no program that plays sound can be started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,13 @@ class SoundCard:
         self._child: subprocess.Popen[str] | None = None
         self._turn = 0
         """Counts calls of `play` and `stop`: a child of an earlier turn has nothing to say."""
+        self._probed = threading.Event()
         threading.Thread(target=self._probe, name="voicecoach-sound-probe", daemon=True).start()
+
+    def unavailable(self) -> str:
+        """Why there is no sound on this host; waits until that is known."""
+        self._probed.wait()
+        return self.status.unavailable
 
     def play(self, path: Path) -> None:
         """Start to play a file and return at once; what was playing before stops."""
@@ -64,15 +71,24 @@ class SoundCard:
             return self._turn
 
     def _probe(self) -> None:
-        trouble = _trouble(_start(), _PROBE_LIMIT)
+        try:
+            trouble = _trouble(_start(), _PROBE_LIMIT)
+        except OSError as error:
+            trouble = f"{_NO_PROGRAM}: {error}"
         with self._lock:
             self.status = replace(self.status, unavailable=trouble)
+        self._probed.set()
 
     def _play(self, path: Path, turn: int) -> None:
         with self._lock:
             if turn != self._turn:
                 return
-            child = self._child = _start(str(path))
+            try:
+                child = self._child = _start(str(path))
+            except OSError as error:
+                trouble = f"{_NO_PROGRAM}: {error}"
+                self.status = replace(self.status, playing=None, last_error=trouble)
+                return
         trouble = _trouble(child, _PLAY_LIMIT)
         with self._lock:
             if turn == self._turn:

@@ -147,8 +147,8 @@ def start_page(voice: Path | None = None) -> Page:
     return page
 
 
-def play(voice: Path, path: Path, title: str) -> int:
-    """Have the page play a sound of a voice; return how many browsers can be heard.
+def play(voice: Path, path: Path | None, title: str) -> int:
+    """Have the page play a sound of a voice, or nothing; return how many browsers can be heard.
 
     The one that was used last plays it. 0 where there is no page, or no browser with its sound
     switched on.
@@ -157,7 +157,8 @@ def play(voice: Path, path: Path, title: str) -> int:
         page = find_page()
         if page is None:
             return 0
-        sound = {"voice": str(absolute_path(voice)), "path": str(absolute_path(path))}
+        file = "" if path is None else str(absolute_path(path))
+        sound = {"voice": str(absolute_path(voice)), "path": file}
         return int(page.ask("POST", "/play", {**sound, "title": title})["listeners"])
     except (InputError, EngineError) as error:
         _log.warning("the listening page did not play %s: %s", path, error)

@@ -96,7 +96,8 @@ class Events:
             if name and other.name == name:
                 self._drop(other)
         for other in self._of(browser)[: -(_MAX_TABS - 1)]:
-            self._replaced.append((other.name, browser))
+            if other.name:
+                self._replaced.append((other.name, browser))
             self._drop(other)
         self._tabs.append(tab)
         return tab
@@ -140,9 +141,14 @@ class Events:
         while len(self._sounds) > 1_000:
             del self._sounds[next(iter(self._sounds))]
 
+    @property
+    def listening(self) -> list[Tab]:
+        """The tabs that can be heard."""
+        return [tab for tab in self._tabs if tab.name in self._sounds]
+
     def play(self, sound: dict[str, Any]) -> int:
         """Have the tab that was used last play a sound; return how many can be heard."""
-        listening = [tab for tab in self._tabs if tab.name in self._sounds]
+        listening = self.listening
         if listening:
             tab = max(listening, key=lambda one: self._sounds[one.name])
             tab.plays.append(_frame("play", json.dumps(sound).encode()))

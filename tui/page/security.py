@@ -132,14 +132,18 @@ def _forged(headers: Headers) -> str | None:
 
 def refusal(request: Request, status: int, sentence: str) -> Response:
     """Say why a request is not answered, to a person or to a script."""
+    # What is left of a body that nobody wants is not received.
+    endless = status in (408, 413) or "transfer-encoding" in request.headers
+    headers = {"Connection": "close"} if endless else None
     if "text/html" not in request.headers.get("accept", ""):
-        return JSONResponse({"error": sentence}, status)
-    return HTMLResponse(_PAGE.format(html.escape(sentence)), status)
+        return JSONResponse({"error": sentence}, status, headers)
+    return HTMLResponse(_PAGE.format(html.escape(sentence)), status, headers)
 
 
 def error_of(request: Request, error: Any) -> Response:  # noqa: ANN401 (starlette's HTTPException)
     """Say what starlette or a route found wrong with a request."""
-    return refusal(request, error.status_code, error.detail)
+    sentence = _SENTENCES.get(error.detail, error.detail)
+    return refusal(request, error.status_code, sentence)
 
 
 def unexpected(request: Request, error: Exception) -> Response:
@@ -147,6 +151,11 @@ def unexpected(request: Request, error: Exception) -> Response:
     return refusal(request, 500, f"The page failed ({type(error).__name__}); see its log.")
 
 
+_SENTENCES = {
+    "Not Found": "There is nothing at this address.",
+    "Method Not Allowed": "This address does not take such a request.",
+}
+"""For what starlette says by itself."""
 _PAGE = (
     '<!doctype html><html lang="en"><meta charset="utf-8">'
     '<meta name="viewport" content="width=device-width">'

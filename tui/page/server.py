@@ -91,9 +91,11 @@ class PageApp:
 
     def app(self) -> ASGIApp:
         """The app to serve, for those that a guard lets through."""
-        return Starlette(
+        app = Starlette(
             routes=self.routes(), exception_handlers={HTTPException: error_of, 500: unexpected}
         )
+        app.router.redirect_slashes = False
+        return app
 
     def routes(self) -> list[Route]:
         """All addresses."""
@@ -185,9 +187,11 @@ class PageApp:
         return JSONResponse({})
 
     async def play(self, request: Request) -> Response:
-        """A terminal asks for a sound, which may be any file of this user's."""
+        """A terminal asks for a sound, which may be any file of this user's, or who listens."""
         _require_token(request)
         asked = await _body(request, _Play)
+        if not asked.path:
+            return JSONResponse({"listeners": len(self.events.listening)})
         path, voice = Path(asked.path), voice_id(Path(asked.voice))
         url = f"/played/{self._show_sound(path)}"
         known, name = self.voices.find(voice), printable(path.name)

@@ -49,6 +49,8 @@ class PageVoice:
         self._session: RemoteSession | None = None
         self._snapshot: Snapshot | None = None
         """What is known without a run."""
+        self._read_at: object = None
+        """What `_changed_at` was when the folder was read."""
         self._attaching = False
         self._next_try = 0.0
         self._attention: dict[Path, bool] = {}
@@ -81,7 +83,7 @@ class PageVoice:
         self._next_try = time.monotonic() + _AGAIN_AFTER
         try:
             self._session = RemoteSession(self.folder, on_change=on_change)
-            self.ended = ""
+            self.ended, self._next_try = "", 0.0
         except InputError as error:
             self.ended = str(error)
             self._read_folder()
@@ -98,12 +100,13 @@ class PageVoice:
                 return  # it is about to say how it ended
             why = last.failure or why
             self._snapshot, self._session = last, None
-        elif self._snapshot is not None and self.ended:
+        elif self.ended and self._read_at == _changed_at(self.folder):
             return
         self.ended = why
         self._read_folder()
 
     def _read_folder(self) -> None:
+        self._read_at = _changed_at(self.folder)
         try:
             self._snapshot = snapshot_at_rest(self.folder)
         except VoicecoachError as error:
@@ -123,7 +126,7 @@ class PageVoice:
             "id": self.id,
             **state_of(run, now),
             "running": self.running,
-            "ended": "" if self.running else (run.failure or self.ended),
+            "ended": "" if self.running else (self.ended or run.failure),
             "can_speak": self.why_silent(run),
             "samples": self._listed[1],
         }
@@ -188,11 +191,7 @@ class PageVoice:
         Raises:
             InputError: there is no voice any more.
         """
-        path = self.folder / "voice.toml"
-        try:
-            changed = path.stat().st_mtime_ns
-        except OSError:
-            changed = 0
+        changed = _modified(self.folder / "voice.toml")
         if self._reader is None or self._reader[0] != changed:
             self._reader = (changed, Reader(self.folder))
         reading = self._reader[1].read(text)
@@ -214,6 +213,19 @@ class PageVoice:
         if not paths:
             raise InputError("The voice's corpus has no such clip.")
         return paths[0]
+
+
+def _changed_at(folder: Path) -> list[int | None]:
+    """When what the page shows of a folder changed last; a part that is not there has None."""
+    parts = ("voice.toml", "samples/samples.jsonl", "text2mel/checkpoints", "ssrn/checkpoints")
+    return [_modified(folder / part) for part in parts]
+
+
+def _modified(path: Path) -> int | None:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 class Voices:

@@ -62,6 +62,12 @@ class Host:
         )
         return " ".join(["scp", *self._port("-P"), *map(shlex.quote, sources), "."])
 
+    def player_line(self, path: Path) -> str:
+        """Write the command that plays a sound of this host there, without a copy of it."""
+        command = "cat " + _SAFE.sub(r"\\\1", str(absolute_path(path)))
+        words = ["ssh", *self._port("-p"), shlex.quote(self._with_user(self.address))]
+        return " ".join([*words, shlex.quote(command), "| ffplay -nodisp -autoexit -"])
+
     def ssh_line(self, command: str) -> str:
         """Write the command that runs a shell command here, in a terminal there."""
         address = shlex.quote(self._with_user(self.address))
@@ -135,7 +141,7 @@ def copy(text: str, write: Callable[[str], None]) -> str:
     if (copied := _copy_by_tmux(text)) is not None:
         return copied
     if os.environ.get("TERM") == "linux":
-        return "This console has no clipboard; the log has the text."
+        return "This console has no clipboard."
     sequence = f"\x1b]52;c;{base64.b64encode(_bytes(text)).decode()}\a"
     if "STY" in os.environ:
         # GNU screen drops the sequence, unless it comes as strings for the terminal around it.

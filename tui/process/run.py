@@ -164,7 +164,9 @@ class Screen:
     ) -> None:
         """Prepare the app; `ascii_only` is None where the terminal decides."""
         from tui.app import VoicecoachApp
+        from tui.audio.listening import Listening
         from tui.audio.sound_card import SoundCard
+        from tui.page.client import play
 
         self.terminal = terminal
         self.front = front
@@ -175,7 +177,7 @@ class Screen:
         self._make_app = partial(
             VoicecoachApp,
             session,
-            self._player,
+            Listening(self._player, play),
             ascii_only=bool(ascii_only or why),
             notes=[f"drawing in ASCII: {why}; --no-ascii draws everything"] if why else [],
         )

@@ -102,7 +102,7 @@ class RunScreen(SampleActions):
         if requested is not None:
             if requested.note:
                 self.say(f"sample at {requested.step:,}: {requested.note}")
-            self.hear(requested.path)
+            self.hear(requested.path, new=True)
         self.show_sound()
         if not covered:
             self.refresh_keys()

@@ -1,33 +1,14 @@
 """What the keys for samples do: speak, play, fetch, compare."""
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from threading import Thread
-from typing import TYPE_CHECKING
-
 from engine.run.commands import Audition, Command
-from engine.run.snapshot import Snapshot
-from tui.audio.listening import Listening
-from tui.process.remote import Host
-from tui.screens.keyed_screen import KeyedScreen
+from tui.screens.hearing import HearingScreen
 from tui.widgets.samples import Samples
 
-if TYPE_CHECKING:
-    from engine.session import SessionLike
 
-
-class SampleActions(KeyedScreen):
+class SampleActions(HearingScreen):
     """The part of the main screen that is about samples."""
 
-    session: "SessionLike"
-    listening: Listening
-    host: Callable[[], Host]
-    snapshot: Snapshot
     samples: Samples
-
-    def show_sound(self) -> None:
-        """Show what is playing."""
-        raise NotImplementedError
 
     def ask(self, command: Command, words: str) -> None:
         """Send a command to the engine, and say so."""
@@ -79,26 +60,20 @@ class SampleActions(KeyedScreen):
         self.say("the blind comparison comes with its own change", "warning")
 
     def action_copy_player(self) -> None:
-        """Copy the line that plays the selected sample on the person's own machine."""
-        self.say("the line that plays comes with its own change", "warning")
+        """Copy the command that plays the selected sample on the person's own machine."""
+        if self.samples.chosen is not None:
+            self.copy_player(self.samples.chosen.path)
 
-    def hear(self, path: Path) -> None:
-        """Play a sound, or say how to fetch it if this host has no sound."""
-        unavailable = self.listening.status.unavailable
-        if not unavailable:
-            self.listening.play(path)
-            self.show_sound()
-        elif self.listening.explained:
-            self.notify("No sound here; y copies the scp command.")
-        else:
-            self.listening.explained = True
-            words = f"no sound here ({unavailable})"
-            self._with_scp_line([path], lambda line: self.say(f"{words}: {line}", "warning"))
+    def action_copy_scp(self) -> None:
+        """Copy the scp command for the selected sample, and for its original."""
+        sample = self.samples.chosen
+        if sample is not None:
+            self.copy_scp([path for path in (sample.path, sample.original) if path])
 
     def action_replay(self) -> None:
         sample = self.samples.chosen
         if sample is not None:
-            self.hear(sample.path)
+            self.hear(sample.path, f"{sample.sentence} · {sample.step:,}")
 
     def action_original(self) -> None:
         """Play the recording that a sample was made from."""
@@ -106,23 +81,4 @@ class SampleActions(KeyedScreen):
         if sample is None or sample.original is None:
             self.say("this sample has no original recording", "warning")
         else:
-            self.hear(sample.original)
-
-    def action_copy_scp(self) -> None:
-        """Copy the scp command for the selected sample to the person's own clipboard."""
-        sample = self.samples.chosen
-        if sample is not None:
-            paths = [path for path in (sample.path, sample.original) if path]
-            self._with_scp_line(paths, self._copy)
-
-    def _copy(self, line: str) -> None:
-        self.say(line)
-        self.app.copy_to_clipboard(line)
-
-    def _with_scp_line(self, paths: Sequence[Path], use: Callable[[str], object]) -> None:
-        """Use the command that fetches files, without waiting: a tmux that is asked may hang."""
-
-        def ask() -> None:
-            self.call_later(use, self.host().scp_line(*paths))
-
-        Thread(target=ask, name="scp line", daemon=True).start()
+            self.hear(sample.original, f"{sample.sentence} · original")

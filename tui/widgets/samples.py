@@ -103,4 +103,6 @@ class Samples(DataTable[Text]):
         if speaking:
             self.border_subtitle = Content.styled("speaking…", "bold $training")
         else:
-            self.border_subtitle = Content("no sound here · y copies scp" if unavailable else "")
+            self.border_subtitle = Content(
+                "no sound here · l listen · y copy" if unavailable else ""
+            )

@@ -33,7 +33,7 @@ def write(voice, checkpoint):
     """Write a checkpoint of step 4 or another; return why it failed, if it did."""
 
     def write(step=4, on_saved=lambda folder: None, before_write=()):
-        writer = CheckpointWriter(voice, "text2mel", 3, on_saved, before_write)
+        writer = CheckpointWriter(voice, "text2mel", 3, (on_saved,), before_write)
         writer.begin(replace(checkpoint, step=step), lambda: None)
         writer.thread.wait()
         assert (writer.take_ended(), writer.take_ended()) == (step, None)

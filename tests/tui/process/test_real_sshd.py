@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,11 +16,13 @@ LINE = """
 import sys
 from pathlib import Path
 from tui.process.remote import Host
-print(Host.of_this().scp_line(*map(Path, sys.argv[1:])))
+files = [*map(Path, sys.argv[1:])]
+print(Host.of_this().scp_line(*files))
+print(Host.of_this().player_line(files[0]))
 """
 
 
-def test_the_scp_line_fetches_any_file_from_its_server(sshd, runs, tmp_path) -> None:
+def test_lines_fetch_and_play_any_file_of_their_server(sshd, runs, tmp_path) -> None:
     folder = tmp_path / 'it\'s $HOME; (an [odd] *) \\ "Zoë" & ~'
     folder.mkdir()
     files = [folder / "a b.wav", folder / "‚c‘ #.wav"]
@@ -28,7 +31,8 @@ def test_the_scp_line_fetches_any_file_from_its_server(sshd, runs, tmp_path) -> 
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": runs.environment()["PYTHONPATH"]}
     program = sshd.client([sys.executable, "-c", LINE, *map(str, files)], **environment)
     printed = subprocess.run(program, capture_output=True, text=True, check=True, timeout=60)
-    scp, *words = shlex.split(printed.stdout)
+    fetching, playing = printed.stdout.splitlines()
+    scp, *words = shlex.split(fetching)
     assert words[:2] == ["-P", str(sshd.port)]
     # By the old protocol and by SFTP.
     for protocol in (["-O"], []):
@@ -37,6 +41,18 @@ def test_the_scp_line_fetches_any_file_from_its_server(sshd, runs, tmp_path) -> 
         fetch = [scp, *protocol, *sshd.options, *words]
         subprocess.run(fetch, cwd=here, check=True, timeout=60)
         assert sorted(file.name for file in here.iterdir()) == sorted(f.name for f in files)
+
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    ssh = shlex.join([str(shutil.which("ssh")), *sshd.options])
+    for name, does in (("ssh", f'exec {ssh} "$@"'), ("ffplay", 'echo "$@" && exec cat')):
+        (programs / name).write_text(f"#!/bin/sh\n{does}\n")
+        (programs / name).chmod(0o700)
+    path = f"{programs}:{os.environ['PATH']}"
+    heard = subprocess.run(
+        ["sh", "-c", playing], env={"PATH": path}, capture_output=True, text=True, timeout=60
+    )
+    assert heard.stdout == f"-nodisp -autoexit -\n{files[0].name}", heard.stderr
 
 
 def test_a_run_survives_its_ssh_client_and_is_attached_again(runs, sshd) -> None:

@@ -50,6 +50,9 @@ def test_lines_lead_to_the_server_that_the_person_came_through(connection, scp, 
     there = host(connection)
     assert shlex.split(there.scp_line(Path("/a.wav"))) == scp.split()
     assert shlex.split(there.ssh_line("ls 'a b'")) == ["ssh", "-t", *ssh.split(), "ls 'a b'"]
+    line = there.player_line(Path("/a.wav"))
+    assert shlex.split(line)[:-5] == ["ssh", *ssh.split(), "cat /a.wav"]
+    assert line.endswith(" | ffplay -nodisp -autoexit -")
 
 
 def test_letters_of_any_script_need_no_escape_in_a_path():

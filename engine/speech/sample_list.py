@@ -1,0 +1,117 @@
+"""The samples of a voice, as the snapshot shows them and `samples/` keeps them."""
+
+import logging
+from collections import deque
+from dataclasses import replace
+
+from engine.choices import NetworkName
+from engine.errors import EngineError, InputError
+from engine.files import remove_all, unremoved_message
+from engine.run.publisher import Publisher
+from engine.run.sample import Sample
+from engine.voice.folder import Voice
+from engine.voice.history import held_out_losses
+from engine.voice.samples import append_sample, compact_list, read_samples
+from engine.voice.thinning import superseded_samples
+
+_log = logging.getLogger(__name__)
+
+# Samples played last: somebody may be listening to them still.
+_PLAYED_LAST = 16
+
+
+class SampleList:
+    """Lists samples, notes which were heard, and thins the series as it grows old.
+
+    All but `mark_heard` is for the thread that makes samples.
+    """
+
+    def __init__(self, voice: Voice, publisher: Publisher) -> None:
+        """Show the samples of earlier runs."""
+        self._voice = voice
+        self._publisher = publisher
+        self._marked: deque[Sample] = deque()
+        self._played: deque[str] = deque(maxlen=_PLAYED_LAST)
+        self._losses: dict[int, float] = {}
+        self._losses_at: int | None = None
+        for sample in read_samples(voice):
+            publisher.add_sample(sample)
+
+    def add(self, sample: Sample) -> None:
+        """Show and list a sample; one of the series may supersede older ones."""
+        # Where a person has removed a file, its name is used again.
+        self._publisher.change_samples(lambda one: None if one.path == sample.path else one)
+        self._publisher.add_sample(sample)
+        self._append(sample)
+        if sample.automatic:
+            self._thin(sample)
+
+    def mark_heard(self, file: str) -> None:
+        """Note that somebody has played the sample of this name; any thread may call it."""
+        self._played.append(file)
+
+        def marked(sample: Sample) -> Sample:
+            if sample.path.name != file or sample.heard:
+                return sample
+            sample = replace(sample, heard=True)
+            self._marked.append(sample)
+            return sample
+
+        self._publisher.change_samples(marked)
+
+    def write_marks(self) -> None:
+        """Write down which samples were heard since the last call."""
+        while self._marked:
+            self._append(self._marked.popleft())
+
+    def _append(self, sample: Sample) -> None:
+        try:
+            self._voice.locate()
+            append_sample(self._voice, sample)
+        except EngineError as error:
+            self._publisher.event(f"the list of samples is not kept: {error}", "warning")
+
+    def _thin(self, newest: Sample) -> None:
+        """Remove samples of the series that are not kept, with their attention."""
+        snapshot = self._publisher.snapshot
+        samples = [one for one in snapshot.samples if one.network == newest.network]
+        old = superseded_samples(
+            samples,
+            {*snapshot.sentences, newest.sentence},
+            self._held_out_losses(newest.network, newest.step, samples),
+            keep=self._played,
+        )
+        gone = {sample.path for sample in old if self._remove(sample)}
+        if gone:
+            self._publisher.change_samples(lambda one: None if one.path in gone else one)
+            self._compact()
+
+    def _held_out_losses(
+        self, network: NetworkName, step: int, samples: list[Sample]
+    ) -> dict[int, float]:
+        """The losses at the samples' steps; read once a checkpoint, for the file may be long."""
+        if step != self._losses_at:
+            try:
+                steps = [sample.step for sample in samples]
+                self._losses = held_out_losses(self._voice.history(network), steps)
+            except InputError as error:
+                _log.warning("the best sample is not known: %s", error)
+            self._losses_at = step
+        return self._losses
+
+    def _remove(self, sample: Sample) -> bool:
+        try:
+            self._voice.locate()
+        except EngineError:
+            return False  # the next sample tries again
+        path = self._voice.samples / sample.path.name
+        left = remove_all([path, path.with_suffix(".png")])
+        if left:
+            _log.warning("%s", unremoved_message(left))
+        return path not in left
+
+    def _compact(self) -> None:
+        try:
+            compact_list(self._voice)
+        except EngineError as error:
+            _log.warning("the list of samples stays long: %s", error)

@@ -1,0 +1,126 @@
+"""One page for a user of a host: its port, its file, its end, and who else can reach it."""
+
+import os
+import shutil
+import signal
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from page_process import WITHIN
+from programs import clean_environment, wait_until
+from sshd import answers, unused_port
+
+pytestmark = [pytest.mark.process, pytest.mark.slow]
+
+
+def listen_again(*words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tui", "listen", *words]
+    environment = clean_environment()
+    return subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=WITHIN, check=False
+    )
+
+
+def state_files() -> list[Path]:
+    """What the page has written for others to find it."""
+    state = Path(os.environ["XDG_STATE_HOME"]) / "voicecoach"
+    return [path for path in state.rglob("*") if path.is_file() and "page" in str(path)]
+
+
+def test_there_is_one_page_and_a_signal_ends_it(listen, make_voice) -> None:
+    before = os.umask(0)
+    try:
+        page = listen()
+    finally:
+        os.umask(before)
+    [file] = state_files()
+    assert page.token in file.read_text()
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (file.parent, file)]
+    assert modes == [0o700, 0o600]
+    # Nobody sees the token in the list of processes.
+    assert page.token not in Path(f"/proc/{page.process.pid}/cmdline").read_text()
+    # It is at 127.0.0.1 alone, whatever other addresses lead to this host.
+    with socket.socket() as other:
+        assert other.connect_ex(("127.0.0.2", page.port)) != 0
+
+    second = listen_again(str(make_voice().folder))
+    assert (second.returncode, second.stdout.splitlines()[0]) == (0, page.address)
+    wait_until(lambda: len(page.state()) == 1, "the voice that was named")
+
+    with page.events() as events:
+        assert next(events)[0] == "state"
+        assert page.end() == 0
+    assert state_files() == []
+    assert page.errors.read_text() == ""
+
+
+def test_a_killed_page_is_replaced_and_its_token_is_void(listen) -> None:
+    first = listen()
+    first.process.send_signal(signal.SIGKILL)
+    first.process.wait()
+    second = listen("--port", str(first.port))
+    assert second.token != first.token
+    first.port = second.port
+    assert first.ask("/").status == 401
+    second.process.send_signal(signal.SIGINT)
+    assert second.process.wait(WITHIN) == 0
+
+
+def test_a_port_that_is_taken_is_told_and_the_default_moves_on(listen, tmp_path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        told = listen_again("--port", str(port))
+    assert told.returncode == 2
+    assert told.stdout == ""
+    assert str(port) in told.stderr
+    assert "--port" in told.stderr
+    assert len(told.stderr.splitlines()) == 1
+    with socket.socket() as taken:
+        if not answers(8765):
+            taken.bind(("127.0.0.1", 8765))
+            taken.listen()
+        page = listen("--port", "default")
+        assert 8765 < page.port < 8865
+
+
+def test_where_nothing_can_be_written_it_says_so() -> None:
+    environment = {"XDG_STATE_HOME": "/proc/nowhere"}
+    command = [sys.executable, "-m", "tui", "listen", "--port", str(unused_port())]
+    told = subprocess.run(
+        command, env=clean_environment(**environment), capture_output=True, text=True, check=False
+    )
+    assert told.returncode in (1, 2)
+    assert len(told.stderr.splitlines()) == 1
+    assert "/proc/nowhere" in told.stderr
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or not shutil.which("setpriv") or not shutil.which("curl"),
+    reason="only root can be somebody else",
+)
+def test_another_user_of_the_host_gets_nothing(listen, make_voice) -> None:
+    page = listen(str(make_voice().folder))
+    [file] = state_files()
+    nobody = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
+    cases = [
+        ("curl", "-si", f"http://127.0.0.1:{page.port}/"),
+        ("curl", "-si", f"http://127.0.0.1:{page.port}/events"),
+        ("curl", "-si", "-H", "Host: localhost", f"http://127.0.0.1:{page.port}/voices/x/speak"),
+        ("cat", str(file)),
+        ("cat", f"/proc/{page.process.pid}/environ"),
+        ("kill", str(page.process.pid)),
+    ]
+    for words in cases:
+        done = subprocess.run([*nobody, *words], capture_output=True, text=True, check=False)
+        assert page.token not in done.stdout
+        if words[0] == "curl":
+            assert done.stdout.startswith("HTTP/1.1 401 ")
+        else:
+            assert done.returncode != 0
+    assert page.ask("/events", method="HEAD").status in (200, 405)

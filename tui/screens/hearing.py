@@ -1,0 +1,81 @@
+"""Hearing a sound from any screen: played where the person is, or a command that does it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING
+
+from engine.run.commands import MarkHeard
+from engine.run.snapshot import Snapshot
+from tui.audio.listening import Listening, Sound
+from tui.process.remote import Host
+from tui.screens.keyed_screen import KeyedScreen
+
+if TYPE_CHECKING:
+    from engine.session import SessionLike
+
+_READ_SECONDS = 20.0
+"""How long a command is shown that has to be read, or typed."""
+
+
+class HearingScreen(KeyedScreen):
+    """A screen that plays sounds of its run."""
+
+    session: "SessionLike"
+    listening: Listening
+    host: Callable[[], Host]
+    snapshot: Snapshot
+
+    def show_sound(self) -> None:
+        """Show what is playing."""
+
+    def hear(self, path: Path, title: str = "", *, new: bool = False) -> None:
+        """Have a sound heard; where that cannot be, say how to hear it elsewhere.
+
+        Of a `new` sample the page knows already.
+        """
+        sound = Sound(self.snapshot.voice_folder, path, title or path.stem, new)
+
+        def then(why: str) -> None:
+            # From a thread, and perhaps after the screen.
+            self.call_later(self._unheard if why else self._heard, path, why)
+
+        self.listening.play(sound, then)
+
+    def _heard(self, path: Path, _: str) -> None:
+        self.show_sound()
+        is_sample = path in (sample.path for sample in self.snapshot.samples)
+        if is_sample and not self.session.reading:
+            self.session.send(MarkHeard(path.name))
+
+    def _unheard(self, path: Path, why: str) -> None:
+        if self.listening.explained:
+            self.notify("No sound here: l opens a page that plays it, y copies a command.")
+            return
+        self.listening.explained = True
+        self.say(f"no sound on this host ({why}); l and y play it on your machine", "warning")
+        self._with_line(
+            lambda host: host.player_line(path),
+            lambda line: self.notify(f"y copies this:\n{line}", timeout=_READ_SECONDS),
+        )
+
+    def copy_player(self, path: Path) -> None:
+        """Copy the command that plays a sound on the person's own machine."""
+        self._with_line(lambda host: host.player_line(path), self._copy)
+
+    def copy_scp(self, paths: Sequence[Path]) -> None:
+        """Copy the command that fetches files."""
+        self._with_line(lambda host: host.scp_line(*paths), self._copy)
+
+    def _copy(self, line: str) -> None:
+        # Where a terminal refuses to copy it, it has to be read.
+        self.notify(line, timeout=_READ_SECONDS)
+        self.app.copy_to_clipboard(line)
+
+    def _with_line(self, write: Callable[[Host], str], use: Callable[[str], object]) -> None:
+        """Use a command, without waiting: a tmux that is asked for the login may hang."""
+
+        def ask() -> None:
+            self.call_later(use, write(self.host()))
+
+        Thread(target=ask, name="way to this host", daemon=True).start()
