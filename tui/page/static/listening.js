@@ -217,6 +217,7 @@ export class Listening {
     this.#awaited = null;
     this.#items[1] = itemOf(this.#voice, sample);
     this.#match();
+    if (!this.player.playing) this.flip(1).then(() => this.replay());
   }
 
   #match() {

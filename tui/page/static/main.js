@@ -66,9 +66,9 @@ class Page {
       this.listening.clear();
     }
     showState(this.voice);
+    this.autoplay.look(this.voices);
     this.refresh();
     if (!this.listening.item) this.#openNewest();
-    this.autoplay.look(this.voices);
   }
 
   /** Show what is known of the voice and the sentence. */
