@@ -27,9 +27,10 @@ from engine.run.sample import Sample, Speaking, StepChoice
 from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import write_attention
 from engine.speech.growing import GrowingWav, write_wav
+from engine.speech.loudness import level
 from engine.speech.sample_list import SampleList
+from engine.speech.sound_stream import SoundStream
 from engine.speech.speaker import Loaded, Networks, join_networks
-from engine.speech.utterance import level, sound_of
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.folder import Voice
 from engine.voice.samples import sample_name, slug, unused_path
@@ -38,6 +39,8 @@ _log = logging.getLogger(__name__)
 
 # Samples that wait for their turn; nobody listens to more.
 _MAX_WAITING = 8
+# Coarse frames of a recording that are made sound together, but for the first few.
+_FRAMES_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,8 @@ class AuditionRequest:
     ssrn_step: StepChoice | None = None
     automatic: bool = False
     """Whether nobody asked for it: it gives way to what a person asks for."""
+    for_comparison: bool = False
+    """Whether it is for a blind comparison: nothing of it is shown before it is there."""
 
 
 class Auditions:
@@ -104,6 +109,7 @@ class Auditions:
         ssrn_step: StepChoice | None = None,
         *,
         automatic: bool = False,
+        for_comparison: bool = False,
     ) -> None:
         """Have a sentence spoken soon; any thread may call it, and it never waits.
 
@@ -115,9 +121,10 @@ class Auditions:
             step: the checkpoint of Text2Mel; None for the weights of the moment it is spoken.
             ssrn_step: the checkpoint of SSRN; None for the newest.
             automatic: whether it belongs to the series at checkpoints.
+            for_comparison: whether it is for a blind comparison.
         """
         sentence = sentence or self._publisher.snapshot.sentence
-        wanted = AuditionRequest(sentence, step, ssrn_step, automatic)
+        wanted = AuditionRequest(sentence, step, ssrn_step, automatic, for_comparison)
         with self._turn:
             queue = self._automatic if automatic else self._asked
             if wanted in queue or wanted == self._current:
@@ -184,7 +191,7 @@ class Auditions:
         try:
             sample = self._speak(request)
             self._samples.add(sample)
-            if not request.automatic:
+            if not (request.automatic or request.for_comparison):
                 self._publisher.event(f"sample of step {sample.step:,}: {sample.path.name}")
         except Cancelled:
             self._postpone(request)
@@ -263,6 +270,7 @@ class Auditions:
         return replace(
             sample, original=self._original_of(sentence), ssrn_step=speaker.ssrn_step,
             automatic=request.automatic, time=time(),
+            for_comparison=request.for_comparison,
         )  # fmt: skip
 
     def _resynthesise(self, request: AuditionRequest, ssrn: Loaded) -> Sample:
@@ -276,12 +284,15 @@ class Auditions:
         mel = training.store.coarse_mel(number).astype(np.float32)
         vocoder = VocoderSettings(settings.sharpening)
         with self._growing(request, ssrn.step, path) as on_sound:
-            waveform, _ = sound_of(mel, ssrn.network, settings.audio, vocoder)
-            on_sound(level(waveform))
+            stream = SoundStream(ssrn.network, settings.audio, vocoder, on_sound)
+            for start in range(0, len(mel), _FRAMES_AT_ONCE):
+                end = start + _FRAMES_AT_ONCE
+                stream.add(mel[start:end], last=end >= len(mel))
         return Sample(
-            ssrn.step, clip.text, path, len(waveform) / settings.audio.sample_rate,
+            ssrn.step, clip.text, path, len(stream.waveform) / settings.audio.sample_rate,
             f"held-out {clip.clip_id}", self._original_of(request.sentence),
             ssrn_step=ssrn.step, automatic=request.automatic, time=time(),
+            for_comparison=request.for_comparison,
         )  # fmt: skip
 
     def _place(self, name: str) -> Path:
@@ -298,7 +309,7 @@ class Auditions:
 
             def on_sound(samples: NDArray[np.float32]) -> None:
                 file.write(samples)
-                if self._publisher.snapshot.speaking is None:
+                if self._publisher.snapshot.speaking is None and not request.for_comparison:
                     self._publisher.update(speaking=speaking)
 
             yield on_sound

@@ -21,10 +21,12 @@ from engine.networks.text2mel import Text2Mel
 from engine.run.sample import StepChoice
 from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, speak_as_bbc
 from engine.speech.kept import resolve
+from engine.speech.loudness import join
 from engine.speech.reading import nothing_to_speak
-from engine.speech.synthesizer import speak_sentence
-from engine.speech.utterance import Utterance, join, sound_of, split_lines
-from engine.speech.vocoder import VocoderSettings
+from engine.speech.sound_stream import PAUSE_SECONDS, SoundStream, magnitude_of
+from engine.speech.synthesizer import Spoken, speak_sentence
+from engine.speech.utterance import Utterance, split_lines
+from engine.speech.vocoder import VocoderSettings, vocode
 from engine.text.unknown import reading_note
 from engine.text.vocabulary import Vocabulary, split_sentences
 from engine.voice.folder import Voice
@@ -71,29 +73,50 @@ class Speaker:
             EngineError: a network's weights yield numbers that are not finite.
             Cancelled: `cancelled()` became true.
         """
-        limits, audio = self.settings.limits, self.settings.audio
         if synthesis == "bbc":
-            split, speak, vocoder = split_lines, speak_as_bbc, ORIGINAL_VOCODER
-        else:
-            split, speak = split_sentences, speak_sentence
-            vocoder = VocoderSettings(self.settings.sharpening)
-        sentences = split(text, self.vocabulary, limits.max_characters)
+            utterance = self._speak_as_bbc(text, cancelled)
+            on_sound(utterance.waveform)
+            return utterance
+        limits, audio = self.settings.limits, self.settings.audio
+        sentences = split_sentences(text, self.vocabulary, limits.max_characters)
         if not sentences:
             raise nothing_to_speak(self.vocabulary)
-        parts, waveforms, magnitudes = [], [], []
+        stream = SoundStream(self.ssrn, audio, VocoderSettings(self.settings.sharpening), on_sound)
+        parts: list[Spoken] = []
         for sentence in sentences:
-            part = speak(self.text2mel, self.vocabulary, limits, sentence, cancelled=cancelled)
-            waveform, magnitude = sound_of(part.mel, self.ssrn, audio, vocoder)
-            parts.append(part)
-            waveforms.append(waveform)
-            magnitudes.append(magnitude)
-        waveform = join(waveforms, audio.sample_rate)
-        on_sound(waveform)
+            if parts:
+                stream.pause()
+            parts.append(
+                speak_sentence(
+                    self.text2mel, self.vocabulary, limits, sentence,
+                    cancelled=cancelled, on_frames=stream.add,
+                )
+            )  # fmt: skip
+        return self._utterance(parts, stream.waveform, stream.magnitude)
+
+    def _speak_as_bbc(self, text: str, cancelled: Callable[[], bool]) -> Utterance:
+        """Speak a text line by line as the BBC's code does, and make it sound at once."""
+        limits, audio = self.settings.limits, self.settings.audio
+        lines = split_lines(text, self.vocabulary, limits.max_characters)
+        if not lines:
+            raise nothing_to_speak(self.vocabulary)
+        parts = [
+            speak_as_bbc(self.text2mel, self.vocabulary, limits, line, cancelled=cancelled)
+            for line in lines
+        ]
+        magnitudes = [magnitude_of(part.mel, self.ssrn, audio) for part in parts]
+        waveforms = [vocode(magnitude, audio, ORIGINAL_VOCODER) for magnitude in magnitudes]
+        pause = np.zeros(round(PAUSE_SECONDS * audio.sample_rate), np.float32)
+        return self._utterance(parts, join(waveforms, pause), np.concatenate(magnitudes))
+
+    def _utterance(
+        self, parts: list[Spoken], waveform: NDArray[np.float32], magnitude: NDArray[np.float32]
+    ) -> Utterance:
         return Utterance(
             waveform=waveform,
-            sample_rate=audio.sample_rate,
+            sample_rate=self.settings.audio.sample_rate,
             mel=np.concatenate([part.mel for part in parts]),
-            magnitude=np.concatenate(magnitudes),
+            magnitude=magnitude,
             attention=block_diag(*(part.attention for part in parts)),
             parts=tuple(parts),
             ssrn=self.ssrn is not None,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -29,6 +30,13 @@ _FRAMES_ON_END = 6
 _QUIET_ON_LAST, _FRAMES_ON_LAST = 4, 24
 
 
+class OnFrames(Protocol):
+    """Takes frames of coarse mel `(T, n_mels)`, and whether they are a sentence's last."""
+
+    def __call__(self, mel: NDArray[np.float32], *, last: bool) -> None:
+        """Take the next frames."""
+
+
 @dataclass(frozen=True)
 class Spoken:
     """A sentence as Text2Mel spoke it, T frames of N symbols."""
@@ -52,6 +60,7 @@ def speak_sentence(
     sentence: str,
     *,
     cancelled: Callable[[], bool] = lambda: False,
+    on_frames: OnFrames | None = None,
 ) -> Spoken:
     """Speak one sentence with the weights of a Text2Mel, which is put into evaluation mode.
 
@@ -63,6 +72,7 @@ def speak_sentence(
             padded.
         sentence: what to say.
         cancelled: asked between frames whether to give up.
+        on_frames: takes the frames that are speech for certain, as they come.
 
     Raises:
         InputError: the sentence has nothing that the voice can read, or is too long.
@@ -75,15 +85,21 @@ def speak_sentence(
     symbols = symbol_tensor(text, vocabulary, limits.max_characters, padded=padded)
     frames = _FreeRun(text2mel, symbols, max_frames)
     ending = _Ending(last=len(text))
+    handed_on = 0
     finished = False
     while not finished and frames.count < max_frames:
         if cancelled():
             raise Cancelled("The sentence was not spoken to its end.")
         frames.advance()
         finished = ending.reached(frames)
+        certain = ending.certain(frames.count)
+        if on_frames and not finished and certain > handed_on:
+            on_frames(frames.mels(handed_on, certain), last=False)
+            handed_on = certain
     count = ending.kept(frames.count) if finished else frames.count
-    mel = frames.mel[:count].cpu().numpy()
-    require_finite(mel, "Text2Mel")
+    mel = frames.mels(0, count)
+    if on_frames:
+        on_frames(mel[handed_on:], last=True)
     attention = frames.attention[:count].T.cpu().numpy()
     return Spoken(text, mel, np.ascontiguousarray(attention), finished)
 
@@ -165,6 +181,12 @@ class _FreeRun:
         self.attention[self.count] = weights
         self.count += 1
 
+    def mels(self, start: int, end: int) -> NDArray[np.float32]:
+        """Return some of the frames spoken, `(end - start, n_mels)`."""
+        mel: NDArray[np.float32] = self.mel[start:end].cpu().numpy()
+        require_finite(mel, "Text2Mel")
+        return mel
+
     def loudness(self) -> float:
         """Loudest band of the newest frame less the loudest of all frames; 0 or below."""
         return float(self.mel[self.count - 1].max() - self.mel[: self.count].max())
@@ -200,6 +222,10 @@ class _Ending:
             or self._quiet == _QUIET_ON_LAST
             or len(self._on_last) == _FRAMES_ON_LAST
         )
+
+    def certain(self, count: int) -> int:
+        """How many of `count` frames are speech wherever the end comes."""
+        return count - max(0, len(self._on_last) - 1)
 
     def kept(self, count: int) -> int:
         """How many of `count` frames, at the last of which the end was reached, are speech."""

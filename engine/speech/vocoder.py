@@ -1,4 +1,8 @@
-"""From a magnitude spectrogram back to sound, by guessing the phases that it lacks."""
+"""From a magnitude spectrogram back to sound, by guessing the phases that it lacks.
+
+The spectrogram may come piece by piece: then sound is made as it comes, and what has been made is
+not touched again.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,14 +15,18 @@ from torch import Tensor
 
 from engine.data.audio import AudioSpec
 from engine.data.spectrograms import mel_filter_bank
+from engine.speech.loudness import limit_peak
 
+# Frames after the last one that is made sound, whose phases are guessed along with it. With them
+# sound made in pieces is as good as sound made at once (spectral convergence on recordings and on
+# what SSRN makes; fewer do nearly as well, more cost time).
+_LOOK_AHEAD = 8
 # Sound this far below the loudest moment, in dB, at the end of a waveform is cut.
 _TAIL_DB = 45.0
 _BLOCK = 512
 # Samples of the cut end that fade to zero, so that the cut does not click.
 _FADE = 256
 _TINY = 1e-8
-_PEAK = 0.95
 # Of random phases: the same input always makes the same sound.
 _SEED = 0
 
@@ -47,15 +55,51 @@ def vocode(
     The exact counterpart of `engine.data.spectrograms.analyse`: levels, window, hop and
     emphasis are the same. Silence at the end is cut and the peak kept at 0.95 or below.
     """
+    return limit_peak(Vocoder(audio, settings).push(magnitude, last=True))
+
+
+class Vocoder:
+    """Makes sound of a magnitude spectrogram that comes piece by piece."""
+
+    def __init__(self, audio: AudioSpec, settings: VocoderSettings) -> None:
+        """Begin a sound."""
+        self._audio = audio
+        self._sharpening = np.float32(settings.sharpening)
+        self._phases = _GriffinLim(audio, settings)
+        self._newest = 0.0
+        """The last sample so far, for the filter that undoes the emphasis."""
+        self._ending = _Ending()
+
+    def push(self, magnitude: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
+        """Take the next frames `(T, n_bins)`, normalised; return the next samples `(samples,)`.
+
+        They lag behind by a few frames, and by the silence at the end so far, which is cut where
+        no more sound follows. The `last` frames bring all the rest.
+        """
+        amplitude = _amplitude(magnitude, self._audio) ** self._sharpening
+        emphasised = self._phases.push(torch.from_numpy(amplitude), last=last).numpy()
+        samples = _deemphasised(emphasised, self._audio.preemphasis, self._newest)
+        self._newest = float(samples[-1]) if len(samples) else self._newest
+        return self._ending.push(samples, last=last)
+
+
+def power_of(
+    magnitude: NDArray[np.float32], audio: AudioSpec, settings: VocoderSettings
+) -> NDArray[np.float32]:
+    """Return the mean square `(T,)` that the sound of each normalised frame `(T, n_bins)` has."""
     amplitude = _amplitude(magnitude, audio) ** np.float32(settings.sharpening)
-    emphasised = _griffin_lim(torch.from_numpy(amplitude), audio, settings).numpy()
-    return limit_peak(_trim_end(_deemphasised(emphasised, audio.preemphasis)))
+    power: NDArray[np.float32] = np.square(amplitude) @ _power_weights(audio)
+    return power
 
 
-def limit_peak(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Turn samples down as a whole where one would pass 0.95 and so come near to clipping."""
-    peak = float(np.abs(waveform).max(initial=0.0))
-    return waveform * np.float32(_PEAK / peak) if peak > _PEAK else waveform
+@lru_cache(maxsize=4)
+def _power_weights(audio: AudioSpec) -> NDArray[np.float32]:
+    """What the square of each bin adds to the mean square once the emphasis is undone."""
+    turns = np.exp(-2j * np.pi * np.arange(audio.n_bins) / audio.n_fft)
+    response = 1 / np.abs(1 - audio.preemphasis * turns) ** 2
+    window = np.square(np.hanning(audio.win_length)).sum()
+    weights: NDArray[np.float32] = (2 * response / (audio.n_fft * window)).astype(np.float32)
+    return weights
 
 
 def magnitude_from_mel(mel: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
@@ -87,90 +131,116 @@ def _amplitude(normalised: NDArray[np.floating], audio: AudioSpec) -> NDArray[np
     return amplitude
 
 
-@torch.inference_mode()
-def _griffin_lim(amplitude: Tensor, audio: AudioSpec, settings: VocoderSettings) -> Tensor:
-    """Find a waveform whose spectrogram comes near an amplitude `(T, n_bins)`.
+class _GriffinLim:
+    """Finds a waveform whose spectrogram comes near amplitudes that come piece by piece.
 
-    Fast Griffin-Lim (Perraudin, Balazs and Søndergaard 2013): every round takes the phases of
-    the waveform that fits best, pushed on in the direction of the last change.
-    """
-    frames = _Frames(len(amplitude), audio)
-    spectrum = torch.polar(amplitude, _first_phases(amplitude, audio, settings))
-    # t + α(t − t'), scaled: only the phase of it counts.
-    inertia = settings.momentum / (1 + settings.momentum)
-    previous = torch.zeros_like(spectrum)
-    for _ in range(settings.rounds):
-        consistent = frames.analyse(frames.synthesise(spectrum))
-        direction = torch.sub(consistent, previous, alpha=inertia)
-        previous = consistent
-        spectrum = direction.mul_(amplitude / direction.abs().clamp_min_(_TINY))
-    return frames.without_margins(frames.synthesise(spectrum))
-
-
-def _first_phases(amplitude: Tensor, audio: AudioSpec, settings: VocoderSettings) -> Tensor:
-    """Angles to begin with, for every bin of an amplitude `(T, n_bins)`."""
-    if settings.phases == "random":
-        generator = torch.Generator().manual_seed(_SEED)
-        return 2 * torch.pi * torch.rand(amplitude.shape, generator=generator)
-    # Zero where the window is centred in the transform; here it stands at its start, and a
-    # shift in time turns the phase of bin k by 2πk/n_fft for every sample.
-    shift = (audio.n_fft - audio.win_length) // 2
-    turns = torch.arange(amplitude.shape[1], dtype=torch.float64) * shift / audio.n_fft
-    return (2 * torch.pi * (turns % 1)).to(amplitude.dtype).expand_as(amplitude)
-
-
-class _Frames:
-    """Waveform to spectra and back, for a fixed number of frames.
+    Fast Griffin-Lim (Perraudin, Balazs and Søndergaard 2013): every round takes the phases of the
+    waveform that fits best, pushed on in the direction of the last change. Frames whose sound was
+    returned keep their phases, and those after them have to fit to these.
 
     Only the samples under the window are cut out; where they lie in the transform changes
     phases, which are free here. Frames are added up in blocks of a hop, which is several times
     faster than sample by sample.
     """
 
-    def __init__(self, count: int, audio: AudioSpec) -> None:
-        self._count = count
-        self._fft = audio.n_fft
-        self._length = audio.win_length
-        self._hop = audio.hop_length
+    def __init__(self, audio: AudioSpec, settings: VocoderSettings) -> None:
+        self._audio = audio
+        self._settings = settings
         self._blocks = -(-audio.win_length // audio.hop_length)
         self._window = torch.hann_window(audio.win_length)
-        weight = self._overlapped((self._window**2).expand(count, -1))
-        self._inverse_weight = 1 / weight.clamp_min(1e-3)
+        self._generator = torch.Generator().manual_seed(_SEED)
+        # Of the frames that are not done.
+        self._amplitude = torch.empty(0, audio.n_bins)
+        self._phases = torch.empty(0, audio.n_bins, dtype=torch.complex64)
+        # What those that are done add to samples not returned yet, and their windows to the weight.
+        margin = (self._blocks - 1) * audio.hop_length
+        self._sound, self._weight = torch.zeros(margin), torch.zeros(margin)
+        # Samples before the centre of the first frame are never returned.
+        self._to_skip = audio.win_length // 2
 
-    def analyse(self, waveform: Tensor) -> Tensor:
-        """Spectra `(T, n_bins)` of samples that `synthesise` made, margins included."""
-        cut = waveform.unfold(0, self._length, self._hop)[: self._count]
-        spectra: Tensor = torch.fft.rfft(cut * self._window, n=self._fft)
-        return spectra
+    @torch.inference_mode()
+    def push(self, amplitude: Tensor, *, last: bool) -> Tensor:
+        """Take the next frames `(T, n_bins)`; return the samples that are done.
 
-    def synthesise(self, spectrum: Tensor) -> Tensor:
-        """Samples whose spectra come nearest to `(T, n_bins)`: least squares, Griffin and Lim."""
-        pieces = torch.fft.irfft(spectrum, n=self._fft)[:, : self._length] * self._window
-        return self._overlapped(pieces).mul_(self._inverse_weight)
+        With the `last` frames these are all, up to a hop after the centre of the last frame.
+        """
+        self._amplitude = torch.cat((self._amplitude, amplitude))
+        self._phases = torch.cat((self._phases, self._first_phases(len(amplitude))))
+        count = len(self._amplitude)
+        done = count if last else max(0, count - _LOOK_AHEAD)
+        if done == 0:
+            return torch.empty(0)
+        windows = (self._window**2).expand(count, -1)
+        inverse_weight = 1 / self._added(windows, self._weight).clamp_min(1e-3)
+        pieces = self._iterate(inverse_weight)
+        end = done * self._audio.hop_length
+        samples = self._added(pieces, self._sound) * inverse_weight
+        samples = samples[: end + self._audio.win_length // 2] if last else samples[:end]
+        self._sound = self._added(pieces[:done], self._sound)[end:]
+        self._weight = self._added(windows[:done], self._weight)[end:]
+        self._amplitude, self._phases = self._amplitude[done:], self._phases[done:]
+        skipped = min(self._to_skip, len(samples))
+        self._to_skip -= skipped
+        return samples[skipped:]
 
-    def without_margins(self, waveform: Tensor) -> Tensor:
-        """Cut what lies before the centre of the first frame and a hop after that of the last."""
-        start = self._length // 2
-        return waveform[start : start + self._count * self._hop]
+    def _iterate(self, inverse_weight: Tensor) -> Tensor:
+        """Improve the phases of the frames that are not done; return their sound, windowed."""
+        count, fft = len(self._amplitude), self._audio.n_fft
+        length, hop = self._audio.win_length, self._audio.hop_length
+        # t + α(t − t'), scaled: only the phase of it counts.
+        inertia = self._settings.momentum / (1 + self._settings.momentum)
+        previous = torch.zeros_like(self._phases)
+        for _ in range(self._settings.rounds):
+            waveform = self._added(self._pieces(), self._sound) * inverse_weight
+            cut = waveform.unfold(0, length, hop)[:count]
+            consistent = torch.fft.rfft(cut * self._window, n=fft)
+            direction = torch.sub(consistent, previous, alpha=inertia)
+            previous = consistent
+            self._phases = direction.div_(direction.abs().clamp_min_(_TINY))
+        return self._pieces()
 
-    def _overlapped(self, pieces: Tensor) -> Tensor:
-        """Add up pieces `(T, win_length)` that start a hop apart."""
-        width = self._blocks * self._hop
-        padded = torch.nn.functional.pad(pieces, (0, width - self._length))
-        blocks = padded.view(self._count, self._blocks, self._hop)
-        total = torch.zeros(self._count + self._blocks - 1, self._hop)
+    def _pieces(self) -> Tensor:
+        """The sound of the frames that are not done, windowed, `(T, win_length)`."""
+        spectrum = self._amplitude * self._phases
+        sound: Tensor = torch.fft.irfft(spectrum, n=self._audio.n_fft)
+        return sound[:, : self._audio.win_length] * self._window
+
+    def _first_phases(self, count: int) -> Tensor:
+        """Phases to begin with, for every bin of so many frames, as numbers of modulus 1."""
+        audio, shape = self._audio, (count, self._audio.n_bins)
+        if self._settings.phases == "random":
+            angles = 2 * torch.pi * torch.rand(shape, generator=self._generator)
+        else:
+            # Zero where the window is centred in the transform; here it stands at its start, and
+            # a shift in time turns the phase of bin k by 2πk/n_fft for every sample.
+            shift = (audio.n_fft - audio.win_length) // 2
+            turns = torch.arange(audio.n_bins, dtype=torch.float64) * shift / audio.n_fft
+            angles = (2 * torch.pi * (turns % 1)).float().expand(shape)
+        return torch.polar(torch.ones(shape), angles)
+
+    def _added(self, pieces: Tensor, before: Tensor) -> Tensor:
+        """Add up pieces `(T, win_length)` that start a hop apart, to what came before them."""
+        hop, count = self._audio.hop_length, len(pieces)
+        padded = torch.nn.functional.pad(pieces, (0, self._blocks * hop - pieces.shape[1]))
+        blocks = padded.view(count, self._blocks, hop)
+        total = torch.zeros(count + self._blocks - 1, hop)
+        total[: self._blocks - 1] = before.view(-1, hop)
         for block in range(self._blocks):
-            total[block : block + self._count] += blocks[:, block]
+            total[block : block + count] += blocks[:, block]
         return total.flatten()
 
 
-def _deemphasised(waveform: NDArray[np.float32], coefficient: float) -> NDArray[np.float32]:
-    """Undo the pre-emphasis: `y[n] = x[n] + c·y[n − 1]`.
+def _deemphasised(
+    waveform: NDArray[np.float32], coefficient: float, before: float
+) -> NDArray[np.float32]:
+    """Undo the pre-emphasis: `y[n] = x[n] + c·y[n − 1]`, where `before` is y[−1].
 
     The filter's response Σ cⁿ z⁻ⁿ is the product of all (1 + c^(2^k) z^(−2^k)), so a dozen
     shifted additions stand for the recursion.
     """
     y = waveform.astype(np.float64)
+    if len(y):
+        y[0] += coefficient * before
     lag = 1
     while lag < len(y) and coefficient > _TINY:
         y[lag:] += coefficient * y[:-lag]
@@ -179,13 +249,26 @@ def _deemphasised(waveform: NDArray[np.float32], coefficient: float) -> NDArray[
     return result
 
 
-def _trim_end(waveform: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Cut the silence at the end, and let what is left fade out."""
-    padded = np.pad(waveform, (0, -len(waveform) % _BLOCK)).reshape(-1, _BLOCK)
-    power = np.square(padded).mean(axis=1)
-    loud = np.flatnonzero(power > power.max(initial=0.0) * 10 ** (-_TAIL_DB / 10))
-    end = (loud[-1] + 1) * _BLOCK if len(loud) else 0
-    kept = waveform[:end].copy()
-    fade = min(_FADE, len(kept))
-    kept[len(kept) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
-    return kept
+class _Ending:
+    """Holds silence back until more sound follows; at the end it is cut, and the rest fades out."""
+
+    def __init__(self) -> None:
+        self._held = np.empty(0, np.float32)
+        self._loudest = 0.0
+
+    def push(self, samples: NDArray[np.float32], *, last: bool) -> NDArray[np.float32]:
+        """Take the next samples; return those that are followed by sound."""
+        held = np.concatenate((self._held, samples))
+        whole = held[: len(held) - len(held) % _BLOCK]
+        if last:
+            whole = np.pad(held, (0, -len(held) % _BLOCK))
+        power = np.square(whole.reshape(-1, _BLOCK)).mean(axis=1)
+        self._loudest = max(self._loudest, float(power.max(initial=0.0)))
+        loud = np.flatnonzero(power > self._loudest * 10 ** (-_TAIL_DB / 10))
+        # The last loud block may be the end: it has the samples that would fade.
+        end = 0 if not len(loud) else int(loud[-1] + last) * _BLOCK
+        kept, self._held = held[:end].copy(), held[end:]
+        if last:
+            fade = min(_FADE, len(kept))
+            kept[len(kept) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+        return kept

@@ -43,3 +43,22 @@ def test_a_sound_that_was_given_up_leaves_nothing(tmp_path):
     growing_path(tmp_path / "link.wav").symlink_to(tmp_path / "kept.wav")
     sweep_growing(tmp_path)
     assert [one.name for one in tmp_path.iterdir()] == ["kept.wav"]
+
+
+def test_a_wav_holds_the_samples_in_sixteen_bits(tmp_path):
+    waveform, path = noise(5_000), tmp_path / "birch.wav"
+    write_wav(path, waveform, 22_050)
+    info = soundfile.info(path)
+    assert (info.samplerate, info.channels, info.subtype) == (22_050, 1, "PCM_16")
+    np.testing.assert_allclose(soundfile.read(path)[0], waveform, atol=1e-4)
+    assert [entry.name for entry in path.parent.iterdir()] == ["birch.wav"]
+
+
+def test_a_wav_that_cannot_be_written_leaves_nothing(tmp_path):
+    folder = tmp_path / "there.wav"
+    folder.mkdir()
+    (folder / "kept").write_text("")
+    with pytest.raises(EngineError, match=r"there\.wav cannot be written"):
+        write_wav(folder, noise(10), 22_050)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["there.wav"]
+    assert (folder / "kept").exists()

@@ -1,13 +1,10 @@
 import numpy as np
 import pytest
-import soundfile
 import torch
 
 from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
-from engine.speech.growing import write_wav
 from engine.speech.speaker import Speaker
-from engine.speech.utterance import join, level, sound_of
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.settings import VoiceSettings
 
@@ -90,72 +87,3 @@ def test_an_ssrn_whose_weights_are_not_finite_is_named(say, ssrn):
         ssrn.layers[0].convolution.bias[0] = float("inf")
     with pytest.raises(EngineError, match="SSRN"):
         say("Hello.", ssrn)
-
-
-def test_a_recording_sounds_again_from_its_true_mel(features, audio, ssrn):
-    mel, magnitude = features
-    _, spread = sound_of(mel[::4], None, audio, QUICK)
-    assert np.corrcoef(spread.ravel(), magnitude.ravel())[0, 1] > 0.8
-    assert sound_of(mel[::4], ssrn, audio, QUICK)[1].shape == spread.shape == magnitude.shape
-
-
-def test_a_wav_holds_the_samples_in_sixteen_bits(tmp_path):
-    waveform = np.random.default_rng(0).uniform(-0.95, 0.95, 5_000).astype(np.float32)
-    path = tmp_path / "birch.wav"
-    write_wav(path, waveform, 22_050)
-    info = soundfile.info(path)
-    assert (info.samplerate, info.channels, info.subtype) == (22_050, 1, "PCM_16")
-    np.testing.assert_allclose(soundfile.read(path)[0], waveform, atol=1e-4)
-    assert [entry.name for entry in path.parent.iterdir()] == ["birch.wav"]
-
-
-def test_a_wav_that_cannot_be_written_leaves_nothing(tmp_path):
-    folder = tmp_path / "there.wav"
-    folder.mkdir()
-    (folder / "kept").write_text("")
-    with pytest.raises(EngineError, match=r"there\.wav cannot be written"):
-        write_wav(folder, np.zeros(10, np.float32), 22_050)
-    assert [entry.name for entry in tmp_path.iterdir()] == ["there.wav"]
-    assert (folder / "kept").exists()
-
-
-# Levels of sentences.
-
-
-def tone(seconds: float, loudness: float) -> np.ndarray:
-    time = np.arange(round(seconds * RATE)) / RATE
-    return (loudness * np.sin(2 * np.pi * 220 * time)).astype(np.float32)
-
-
-def rms(waveform) -> float:
-    return float(np.sqrt(np.square(waveform).mean()))
-
-
-def test_parts_are_joined_by_seven_tenths_of_a_second_of_silence():
-    joined = join([tone(1, 0.5), tone(1, 0.5), tone(0.5, 0.5)], RATE)
-    assert len(joined) == round(2.5 * RATE) + 2 * PAUSE
-    assert not joined[RATE : RATE + PAUSE].any()
-    assert joined[RATE - 10 : RATE].any()
-    assert joined[RATE + PAUSE : RATE + PAUSE + 10].any()
-
-
-def test_parts_come_out_equally_loud_whatever_their_pauses():
-    broken = np.concatenate([tone(1, 0.01), np.zeros(3 * RATE, np.float32), tone(1, 0.01)])
-    joined = join([broken, tone(1, 0.9)], RATE)
-    assert rms(joined[:RATE]) == pytest.approx(rms(joined[-RATE:]), rel=0.05)
-    # One sound alone gets the same level.
-    assert rms(level(tone(1, 0.02))) == pytest.approx(rms(level(tone(2, 0.7))), rel=0.01)
-
-
-def test_peaks_are_limited_without_changing_the_balance():
-    clicks = np.zeros(RATE, np.float32)
-    clicks[::500] = 1.0
-    joined = join([clicks, tone(1, 0.5)], RATE)
-    assert np.abs(joined).max() == pytest.approx(0.95, abs=1e-3)
-    assert rms(joined[:RATE]) == pytest.approx(rms(joined[-RATE:]), rel=0.05)
-
-
-def test_silence_stays_silence():
-    joined = join([np.zeros(1000, np.float32), tone(1, 0.5), np.zeros(0, np.float32)], RATE)
-    assert np.isfinite(joined).all()
-    assert not joined[:1000].any()

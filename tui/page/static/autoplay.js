@@ -105,6 +105,8 @@ export class Autoplay {
   }
 
   #meet(voice, sample) {
+    // The name would say whose sound the blind comparison plays.
+    if (sample.for_comparison) return;
     const mode = find("autoplay").value;
     const shown = voice.id === this.#page.voice?.id;
     if (sample.automatic && (!shown || mode !== "all")) return;
