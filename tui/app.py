@@ -62,8 +62,8 @@ class VoicecoachApp(App[ExitReason]):
         Binding("ctrl+z", "suspend_process", "suspend", show=False),
         Binding("ctrl+l", "redraw", "redraw", show=False, priority=True),
     ]
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (72, "-usual"), (112, "-wide")]  # noqa: RUF012 - as Textual types it
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (21, "-middling"), (34, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (60, "-usual"), (112, "-wide")]  # noqa: RUF012 - as Textual types it
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-middling"), (34, "-tall")]  # noqa: RUF012
 
     def __init__(
         self,

@@ -15,6 +15,8 @@ class Moment:
     snapshot: Snapshot
     plots: int = 0
     """Attention plots to choose from."""
+    one_panel: bool = False
+    """Whether the screen has room for one panel at a time."""
     figures_in_sight: bool = False
     """Whether a check's figures have room beside its findings."""
     warned: bool = False
@@ -48,7 +50,7 @@ class Key:
     show: bool = True
     """Whether it is in the footer."""
     finds_hidden: bool = False
-    """Whether it leads to what a short screen has no room for: it is in the footer there."""
+    """Whether it leads to panels that a small screen has no room for: it is in the footer there."""
     priority: bool = False
     """Whether it comes before what the focused panel does with the key."""
     steers: bool = False
@@ -86,12 +88,6 @@ def _ended(moment: Moment) -> str:
 def _not_ready(moment: Moment) -> str:
     preparing = "training is still being prepared" if moment.phase.before_steps else ""
     return _ended(moment) or preparing
-
-
-def _cannot_speak(moment: Moment) -> str:
-    # Asked for during the preparation, it is done before the first step.
-    speaking = moment.snapshot.auditioning
-    return _ended(moment) or ("the previous sample is still being spoken" if speaking else "")
 
 
 def _no_sentence(moment: Moment) -> str:
@@ -177,7 +173,7 @@ _HELP_KEYS = (
 )
 
 KEYS: tuple[Key, ...] = (
-    Key("a", "audition", "audition", _speak, _cannot_speak, steers=True),
+    Key("a", "audition", "audition", _speak, _ended, steers=True),
     Key("l", "listen", "listen", "Listen on your own machine: the page's address"),
     Key("s", "stop_at", "stop at", "Set when the run stops: a step, a time or an amount",
         _ended, steers=True),
@@ -187,9 +183,11 @@ KEYS: tuple[Key, ...] = (
         hidden=lambda moment: moment.phase is not Phase.PAUSED, steers=True),
     Key("e", "sentence", "sentences", "Change the sentences that the voice speaks", _no_sentence,
         steers=True),
-    Key("x", "maximise", "maximise", "Maximise a panel, and back"),
+    Key("x", "maximise", "maximise", "Maximise a panel, and back",
+        hidden=lambda moment: moment.one_panel),
     Key("tab", "next_panel", "next panel", "Go to the next panel", show=False,
         finds_hidden=True),
+    Key("shift+tab", "previous_panel", "previous panel", "Go to the previous panel", show=False),
     Key("r,space", "replay", "replay", "Play the selected sample", _no_samples),
     Key("left_square_bracket", "older_sample", "older", "Play the sentence one checkpoint earlier",
         _no_samples, show=False),
@@ -213,7 +211,7 @@ KEYS: tuple[Key, ...] = (
         _no_samples, show=False),
     Key("c", "checkpoint", "checkpoint", "Save a checkpoint now", _cannot_write, steers=True),
     Key("z", "zoom_loss", "zoom loss",
-        "Show the loss of all steps, of the last half or of the last 1,000"),
+        "Show the loss of all steps, the last half or the last 1,000"),
     Key("left", "attention_older", "older attention", "Show an older attention plot",
         _few_plots, show=False, priority=True),
     Key("right", "attention_newer", "newer attention", "Show a newer attention plot",

@@ -65,7 +65,7 @@ LIGHT = Theme(
         "attention-middle": "#5aa7a5",
         "attention-peak": "#0b2b3a",
         "footer-background": "#e9e5dc",
-        "footer-key-foreground": "#00646d",
+        "footer-key-foreground": "#00737d",
         "footer-description-foreground": "#47515e",
         "block-cursor-background": "#bfdedd",
         "block-cursor-foreground": "#10161d",

@@ -10,6 +10,7 @@ from engine.checkpoints.state import damaged_checkpoints, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.networks.specs import OWN_SIZE, size_of
 from engine.run.snapshot import Phase, Snapshot
+from engine.voice.comparisons import read_comparisons
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.samples import newest_samples, read_samples
 from engine.voice.settings import VoiceSettings
@@ -42,6 +43,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "networks": networks,
         "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
         "newest_samples": newest_samples(voice),
+        "comparisons": _comparisons(voice),
         "spend": {
             "usd": round(spend.usd, 4),
             "training_usd": round(spend.usd - spend.idle_usd, 4),
@@ -79,6 +81,16 @@ def snapshot_at_rest(folder: Path) -> Snapshot:
         sentences=voice.settings.sentences,
         samples=tuple(read_samples(voice)),
     )
+
+
+def _comparisons(voice: Voice) -> dict[str, Any]:
+    """What the answers to blind comparisons say, by network."""
+    comparisons = read_comparisons(voice)
+    if not comparisons:
+        return {}
+    from engine.evaluation.comparisons import describe_comparisons  # most voices need no numpy
+
+    return describe_comparisons(comparisons)
 
 
 def _missing_spend(spend: SpendLog) -> dict[str, Any]:

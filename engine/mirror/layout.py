@@ -38,6 +38,7 @@ MAX_BYTES = 1_000_000
 VOICE_FILES = {
     "voice.toml": "voice.toml",
     "spend.jsonl": "spend.jsonl",
+    "comparisons.jsonl": "comparisons.jsonl",
     "corpus.json": "corpus.json",
     "check.json": "check.json",
     "text2mel-history.jsonl": "text2mel/history.jsonl",

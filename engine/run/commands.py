@@ -60,6 +60,8 @@ class Audition(msgspec.Struct, frozen=True, tag=True):
     """The checkpoint of Text2Mel that speaks; None for the weights of this moment."""
     ssrn_step: StepChoice | None = None
     """The checkpoint of SSRN; None for the newest."""
+    for_comparison: bool = False
+    """Whether it is for a blind comparison, and no screen is to play it by itself."""
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "sentence", clean_sentence(self.sentence))

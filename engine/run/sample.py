@@ -49,6 +49,9 @@ class Sample:
     """When it was made, in seconds since the epoch; 0 in samples of earlier versions."""
     heard: bool = False
     """Whether somebody has played it, on this host or on the listening page."""
+    for_comparison: bool = False
+    """Whether it was made for a blind comparison: no screen plays it by itself, for it would say
+    whose sound it is."""
 
     @property
     def network(self) -> NetworkName:

@@ -21,6 +21,9 @@ from engine.machine.gpu import GpuReading
 from engine.run.sample import KeptCheckpoint, Sample, Speaking
 from engine.run.stop import StopPoint
 
+RECENT_STEPS = 1_000
+"""Of the loss curve, what can be seen unthinned."""
+
 
 class Phase(Enum):
     """What the engine is doing."""
@@ -84,6 +87,9 @@ class LossCurve:
     best: float | None = None
     """The least of all losses on the held-out set, not thinned; None before the first."""
     best_step: int = 0
+    recent_steps: tuple[int, ...] = ()
+    """The last `RECENT_STEPS` steps, as they were logged."""
+    recent_losses: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

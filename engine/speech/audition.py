@@ -66,6 +66,8 @@ class AuditionRequest:
     ssrn_step: StepChoice | None = None
     automatic: bool = False
     """Whether nobody asked for it: it gives way to what a person asks for."""
+    for_comparison: bool = False
+    """Whether it is for a blind comparison: nothing of it is shown before it is there."""
 
 
 class Auditions:
@@ -111,6 +113,7 @@ class Auditions:
         ssrn_step: StepChoice | None = None,
         *,
         automatic: bool = False,
+        for_comparison: bool = False,
     ) -> None:
         """Have a sentence spoken soon; any thread may call it, and it never waits.
 
@@ -122,9 +125,10 @@ class Auditions:
             step: the checkpoint of Text2Mel; None for the weights of the moment it is spoken.
             ssrn_step: the checkpoint of SSRN; None for the newest.
             automatic: whether it belongs to the series at checkpoints.
+            for_comparison: whether it is for a blind comparison.
         """
         sentence = sentence or self._publisher.snapshot.sentence
-        wanted = AuditionRequest(sentence, step, ssrn_step, automatic)
+        wanted = AuditionRequest(sentence, step, ssrn_step, automatic, for_comparison)
         with self._turn:
             queue = self._automatic if automatic else self._asked
             if wanted in queue or wanted == self._current:
@@ -202,7 +206,7 @@ class Auditions:
         try:
             sample = self._speak(request)
             self._samples.add(sample)
-            if not request.automatic:
+            if not (request.automatic or request.for_comparison):
                 self._publisher.event(f"sample of step {sample.step:,}: {sample.path.name}")
         except Cancelled:
             self._postpone(request)
@@ -282,6 +286,7 @@ class Auditions:
         return replace(
             sample, original=self._original_of(sentence), ssrn_step=speaker.ssrn_step,
             automatic=request.automatic, time=time(),
+            for_comparison=request.for_comparison,
         )  # fmt: skip
 
     def _resynthesise(self, request: AuditionRequest, ssrn: Loaded) -> Sample:
@@ -303,6 +308,7 @@ class Auditions:
             ssrn.step, clip.text, path, len(stream.waveform) / settings.audio.sample_rate,
             f"held-out {clip.clip_id}", self._original_of(request.sentence),
             ssrn_step=ssrn.step, automatic=request.automatic, time=time(),
+            for_comparison=request.for_comparison,
         )  # fmt: skip
 
     def _place(self, name: str) -> Path:
@@ -319,7 +325,7 @@ class Auditions:
 
             def on_sound(samples: NDArray[np.float32]) -> None:
                 file.write(samples)
-                if self._publisher.snapshot.speaking is None:
+                if self._publisher.snapshot.speaking is None and not request.for_comparison:
                     self._publisher.update(speaking=speaking)
 
             yield on_sound

@@ -3,7 +3,7 @@
 import os
 import threading
 from array import array
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from engine.errors import EngineError, InputError
 from engine.files import append_line, fsync, make_folder, plain_file, write_whole
-from engine.run.snapshot import LossCurve, Losses
+from engine.run.snapshot import RECENT_STEPS, LossCurve, Losses
 from engine.run.stop import MAX_STEPS
 from engine.serialization import from_json, to_json
 
@@ -104,6 +104,13 @@ class _Series:
         means = np.array(self.values[:end]).reshape(-1, per_point).mean(axis=1)
         return tuple(self.steps[per_point - 1 : end : per_point]), tuple(means.tolist())
 
+    def last(self, steps: int) -> "_Series":
+        """The part of the last so many steps."""
+        start = bisect_left(self.steps, self.steps[-1] - steps) if self.steps else 0
+        part = _Series()
+        part.steps, part.values = self.steps[start:], self.values[start:]
+        return part
+
 
 class History:
     """The history of a network: each logged step once on disk, thinned in memory.
@@ -141,7 +148,10 @@ class History:
         """The whole run in a few hundred points."""
         best = min(self._held_out.values, default=None)
         best_step = 0 if best is None else self._held_out.steps[self._held_out.values.index(best)]
-        return LossCurve(*self._losses.thinned(), *self._held_out.thinned(), best, best_step)
+        recent = self._losses.last(RECENT_STEPS).thinned()
+        return LossCurve(
+            *self._losses.thinned(), *self._held_out.thinned(), best, best_step, *recent
+        )
 
     @property
     def last_held_out(self) -> float | None:

@@ -92,7 +92,8 @@ def read_samples(voice: Voice) -> list[Sample]:
         if name in found and found[name].time != sample.time:
             del found[name]  # thinned, and its name used again
         found[name] = sample
-    return [sample for sample in found.values() if sample.path.is_file()]
+    # Only sounds: what is listed may be removed, as the series is thinned.
+    return [one for one in found.values() if one.path.suffix == ".wav" and one.path.is_file()]
 
 
 def _sample(voice: Voice, line: _Line) -> Sample:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.run.commands import Command
-from engine.run.sample import Sample
+from engine.run.sample import KeptCheckpoint, Sample
 from engine.run.snapshot import (
     AttentionPlot,
     Event,
@@ -143,3 +143,28 @@ def preparing(**fields: object) -> Snapshot:
         Phase.PREPARING, "alice", Path("/data/voices/alice"), "text2mel", "bbc", "standard"
     )
     return replace(snapshot, **fields)  # type: ignore[arg-type]
+
+
+def series(**fields: object) -> Snapshot:
+    """A run with a series: two sentences at every other checkpoint."""
+    other = "Glue the sheet to the dark blue background."
+    steps = range(855_000, 872_000, 1000)
+    samples = [
+        replace(
+            sample(step, "base" if step == 855_000 else ""),
+            sentence=sentence, heard=step < 867_000, automatic=step % 4000 != 0,
+            path=Path(f"/data/voices/alice/samples/text2mel-{step}_{sentence[:3]}.wav"),
+        )
+        for step in steps[::2]
+        for sentence in (SENTENCE, other)
+    ]  # fmt: skip
+    kept = [
+        KeptCheckpoint(
+            "text2mel", step, 0.0951 if step == 869_000 else 0.12 - (step - 855_000) / 800_000,
+            best=step == 869_000, base=step == 855_000,
+        )
+        for step in steps
+    ]  # fmt: skip
+    return training(
+        samples=tuple(samples), checkpoints=tuple(kept), sentences=(SENTENCE, other), **fields
+    )

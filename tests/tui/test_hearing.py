@@ -19,12 +19,12 @@ async def test_a_requested_sample_is_played_once_when_it_comes():
         new = sample(871_204, "no SSRN yet: straight from the mel")
         await run.add_sample(new)
         assert run.played == [new.path]
-        assert "871,204 Text2Mel  2.5 s  playing" in run.text
+        assert "▸871,204  Text2Mel  2.5 s  ▶ playing" in run.text
         assert "speaking…" not in run.text
         assert "sample at 871,204: no SSRN yet: straight from the mel" in run.log
         # The same sentence at the same step is another sample.
         await run.press("a")
-        await run.change(samples=(*run.samples[:-1], replace(new)))
+        await run.change(samples=(*run.samples[:-1], replace(new, time=1.0)))
         assert run.played == [new.path, new.path]
 
 
@@ -32,16 +32,30 @@ async def test_a_requested_sample_is_played_once_when_it_comes():
 async def test_a_sample_requested_while_preparing_is_played_later():
     async with opened(preparing()) as run:
         await run.press("a")
-        assert run.sent == [Audition()]
+        assert run.sent == [Audition(run.app.run_screen.samples.sentence)]
         await run.add_sample(new := sample(855_000))
         assert run.played == [new.path]
+
+
+@pytest.mark.slow
+async def test_samples_requested_in_a_row_are_all_played():
+    async with opened(training()) as run:
+        await run.press("a", "a")
+        first, second = sample(871_204), sample(871_300)
+        await run.change(samples=(*run.samples, replace(sample(871_000), automatic=True, time=1.0)))
+        assert run.played == []
+        await run.change(samples=(*run.samples, first), auditions=1)
+        await run.change(samples=(*run.samples, second), auditions=2)
+        assert run.played == [first.path, second.path]
+        await run.add_sample(sample(871_400))
+        assert run.played == [first.path, second.path]
 
 
 @pytest.mark.slow
 async def test_a_sample_nobody_asked_for_is_selected_and_not_played():
     async with opened(training()) as run:
         await run.add_sample(new := sample(872_000))
-        assert "872k Text2Mel  2.3 s  new" in run.text
+        assert "▸872k  Text2Mel  2.3 s  ● new" in run.text
         listed = run.app.run_screen.samples
         assert listed.chosen is new
         listed.focus()
@@ -77,7 +91,7 @@ async def test_r_plays_the_newest_sample_and_the_list_the_selected():
         await run.press("up", "space", "down", "r")
         assert run.played[3:] == [oldest.path]
         await run.pause()
-        assert "865k Text2Mel  2.3 s  played" in run.text
+        assert "865k  Text2Mel  2.3 s    heard" in run.text
         run.player.last_error = "the sound device is busy"
         await run.look()
         await run.look()

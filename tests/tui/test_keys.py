@@ -2,7 +2,7 @@
 
 import pytest
 from check_reports import BROKEN
-from fake_session import preparing, training
+from fake_session import SENTENCE, preparing, training
 from seeing import opened
 
 from engine.run.commands import (
@@ -23,7 +23,7 @@ async def test_a_key_sends_a_command_and_confirms_it():
     async with opened(training()) as run:
         assert "p pause" in run.lines[-1]
         await run.press("a", "c", "p", "n")
-        assert run.sent == [Audition(), SaveCheckpoint(), Pause(), PlotAttention()]
+        assert run.sent == [Audition(SENTENCE), SaveCheckpoint(), Pause(), PlotAttention()]
         assert "audition requested at step 871,204" in run.log
         for words in ("checkpoint", "pause", "attention plot"):
             assert f"{words} requested" in run.log
@@ -59,7 +59,6 @@ async def test_a_key_that_does_nothing_now_says_why():
         for snapshot, key, why in (
             (preparing(), "c", "training is still being prepared"),
             (preparing(), "r", "there is no sample yet; a makes one"),
-            (training(auditioning=True), "a", "the previous sample is still being spoken"),
             (training(attention=()), "left", "there is only one attention plot"),
             (training(phase=Phase.AT_STOP), "p", "the run is at its stop; s sets a later one"),
             (training(checkpoint_step=871_204), "c", "step 871,204 is already saved"),

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from check_reports import BROKEN, CLEAN
-from fake_session import NOON, FakeSession, curve, event, preparing, sample, training
+from fake_session import NOON, FakeSession, curve, event, preparing, sample, series, training
 from seeing import app_on
 from textual.widgets import Input
 
@@ -45,6 +45,7 @@ def late():
 
 SCENES = {
     "training": training,
+    "series": series,
     "preparing": lambda: preparing(
         progress=Progress("computing features", 3275, 13_100), device="cpu",
         gpu_absent="no NVIDIA driver", stop_text="900k",
@@ -84,14 +85,16 @@ SCENES = {
 }  # fmt: skip
 
 
-NARROW, SHORT, USUAL, WIDE = (53, 20), (60, 15), (80, 24), (120, 40)
+TINY, NARROW, SHORT, USUAL = (40, 15), (53, 20), (60, 15), (80, 24)
+WIDE, HUGE = (120, 40), (200, 50)
 SHOTS = [
     *((scene, USUAL, ()) for scene in SCENES if scene != "sound"),
-    ("training", NARROW, ()), ("training", SHORT, ()), ("training", WIDE, ()), ("late", WIDE, ()),
+    *(("series", size, ()) for size in (TINY, NARROW, WIDE, HUGE)), ("late", WIDE, ()),
+    ("series", TINY, ("tab", "tab")), ("series", USUAL, ("tab", "z", "z")),
     ("checked", SHORT, ()), ("checked", WIDE, ()), ("budget", NARROW, ()), ("taken-away", WIDE, ()),
     ("training", USUAL, ("s",)), ("training", USUAL, ("s", "backspace", "x")),
     ("training", USUAL, ("e",)), ("training", USUAL, ("q",)), ("training", USUAL, ("t",)),
-    ("training", USUAL, ("question_mark",)), ("training", USUAL, ("x", "tab")),
+    ("training", USUAL, ("question_mark",)), ("training", USUAL, ("x",)),
     ("training", USUAL, ("ascii",)), ("checked", USUAL, ("tab",)), ("checked", USUAL, ("q",)),
     ("checked", USUAL, ("t",)), ("checked", USUAL, ("ascii", "down")), ("sound", WIDE, ("k",)),
 ]  # fmt: skip

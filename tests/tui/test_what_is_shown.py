@@ -7,6 +7,7 @@ import pytest
 from fake_session import curve, event, preparing, sample, training
 from seeing import SIZES, opened
 
+from engine.run.sample import KeptCheckpoint
 from engine.run.snapshot import LossCurve, Losses
 from engine.run.stop import StopPoint
 
@@ -17,14 +18,13 @@ async def test_a_training_run_shows_step_stop_and_spend(size):
     async with opened(training(), size=size) as run:
         seen = run.text
     for words in (
-        "alice · Text2Mel", "cuda:0 H100", "training · 14:02",
-        "step 871,204", "16,204 since base 855,000", "212 steps/s", "1m16s this run",
-        "36 %", "stop at 900,000 · 14:04  in 2m16s",
-        "spent $0.65 · $0.69 at the stop · $0.99/h", "GPU 81 %  3.1/80 GB  61 °C  312 W",
-        "loss 0.0912  L1 0.0411  div 0.0462  att 0.0039   held-out 0.0987", "lr 6.8e-5",
+        "alice · Text2Mel", "cuda:0 H100", "81 %  3.1/80 GB  61 °C", "training · 14:02",
+        "step 871,204  +16,204", "36 %", "stop at 900,000 · 14:04 (2m16s)",
+        "spent $0.65 · $0.69 at the stop · $0.99/h", "212 steps/s · 1m16s this run",
+        "loss 0.0912  L1 0.0411", "held-out 0.0987 ↓ 12.3 % over 8,100 steps", "lr 6.8e-5",
         "attention · 871k · held-out LJ001", "57 characters × 133 frames  3 of 3",
-        "training  • held-out", "0.10", "870k",
-        "871k Text2Mel  2.4 s  new", "base", "checkpoint 871,000 saved",
+        "training  • held-out", "0.10", "870k", "samples · “Two birds sat on the old wall.”",
+        "▸871k  Text2Mel  2.4 s  ● new", "base", "14:01 checkpoint 871,000 saved",
     ):  # fmt: skip
         assert words in seen
 
@@ -34,7 +34,7 @@ async def test_any_size_of_terminal_keeps_the_step_in_sight():
     async with opened(training(budget=30.0), size=(20, 5)) as run:
         for size in ((60, 15), (53, 20), (200, 60), (40, 10), (20, 5), (80, 24)):
             await run.resize(size)
-            assert "step 871,204" in run.text
+            assert "871,204" in run.text
             assert (size[0] < 53) or "spent $0.65 of $30.00" in run.text
             assert max(map(len, run.lines)) <= size[0]
         assert "stop at 900,000" in run.text
@@ -57,7 +57,7 @@ async def test_text_from_data_is_shown_as_it_is_and_never_obeyed():
     async with opened(shown, size=(120, 40)) as run:
         seen = run.text
     assert "[/voice]" in seen
-    assert seen.count("[red]x[/] \N{REPLACEMENT CHARACTER}[2Jboom") == 3
+    assert seen.count("[red]x[/] \N{REPLACEMENT CHARACTER}[2Jboom") == 2
     assert "\x1b" not in seen
 
 
@@ -94,7 +94,7 @@ async def test_a_stop_in_money_or_time_is_named_on_its_own_counter():
     async with opened(training(stop=StopPoint(usd=10.0))) as run:
         assert "stop at $10.00 spent · 23:28" in run.text
         await run.change(stop=StopPoint(training_seconds=2364 + 5400))
-        assert "stop at 2h09m of training in all · 15:32  in 1h30m" in run.text
+        assert "stop at 2h09m of training in all · 15:32 (1h30m)" in run.text
 
 
 @pytest.mark.slow
@@ -102,39 +102,79 @@ async def test_the_status_stays_above_a_maximised_panel():
     async with opened(training()) as run:
         await run.press("x")
         await run.pause()
-        assert "step 871,204" in run.lines[1]
-        assert "╭─ loss" in run.text
+        assert "871,204" in run.lines[1]
+        assert "╭─ samples ·" in run.text
         assert "attention" not in run.text
-        for title in ("attention · 871k", "samples ·", "log", "╭─ loss"):
+        for title in ("─ log ─", "╭─ loss", "attention · 871k", "samples ·"):
             await run.press("tab")
             await run.pause()
             assert title in run.text
         await run.press("x")
         await run.pause()
         assert "attention · 871k" in run.text
-        assert "log" in run.text
+        assert "samples ·" in run.text
 
 
 @pytest.mark.slow
-async def test_on_a_short_screen_tab_finds_samples_and_log():
-    async with opened(training(), size=(53, 20)) as run:
-        await run.press("tab")
-        for title in ("attention · 871k", "samples ·", "─ log ─", "loss · best") * 2:
+@pytest.mark.parametrize("size", [(53, 20), (40, 15), (200, 15)])
+async def test_a_small_screen_shows_one_panel_under_tabs(size):
+    titles = ("loss · best", "attention · ", "samples ·", "checkpoint 871,000 saved")
+    async with opened(training(), size=size) as run:
+        assert "loss  attention  samples  log" in run.text
+        for title in titles * 2:
+            assert [one in run.text for one in titles] == [one == title for one in titles]
             await run.press("tab")
             await run.pause()
+        await run.press("shift+tab")
+        await run.pause()
+        assert titles[-1] in run.text
+        # What a key acts on comes into sight.
+        for key, title in (("left", titles[1]), ("left_square_bracket", titles[2])):
+            await run.press(key)
+            await run.pause()
             assert title in run.text
-            alone = title in ("samples ·", "─ log ─")
-            assert ("attention" not in run.text) is alone
+        await run.resize((80, 24))
+        assert all(one in run.text for one in titles)
+
+
+@pytest.mark.slow
+async def test_a_usual_screen_has_one_line_of_log_and_all_of_it_on_tab():
+    long = f"checkpoint failed: no space left on /data{'/folder' * 20}"
+    async with opened(training()) as run:
+        await run.change(events=(event(5, "an older one"), event(0, long, "error")))
+        assert run.lines[-2].startswith(" 14:02 checkpoint failed")
+        assert run.lines[-2].endswith("…")
+        assert long in run.notes
+        assert "an older one" not in run.text
+        await run.press("tab")
+        await run.pause()
+        assert "an older one" in run.text
+        assert long.replace(" ", "") in run.words.replace(" ", "")
+
+
+@pytest.mark.slow
+async def test_a_large_screen_has_three_columns_with_the_checkpoints():
+    kept = (
+        KeptCheckpoint("text2mel", 855_000, 0.12, base=True),
+        KeptCheckpoint("text2mel", 865_000, 0.0961, best=True),
+        KeptCheckpoint("text2mel", 871_000, 0.0987),
+    )
+    async with opened(training(checkpoints=kept), size=(200, 50)) as run:
+        seen = run.words
+    assert "871,000 Text2Mel 0.0987 newest" in seen
+    assert "865,000 Text2Mel 0.0961 ★ best held-out" in seen
+    assert "855,000 Text2Mel 0.1200 base" in seen
+    assert "─ log ─" in seen
 
 
 @pytest.mark.slow
 async def test_a_narrow_footer_cuts_off_neither_help_nor_quit():
     async with opened(training()) as run:
         for width, bottom in (
-            (53, "a l s p e x tab r b c z k ? help q quit"),
-            (64, "a audition l listen s stop at p e x tab r b c z k ? help q quit"),
+            (53, "a l s p e tab r b c z k ? help q quit"),
+            (64, "a audition l listen s stop at p e x r b c z k ? help q quit"),
             (80, "a audition l listen s stop at p pause e sentences x r b c z k ? help q quit"),
-            (20, "a l s p e x tab r ? q"),
+            (20, "a l s p e tab r ? q"),
         ):
             await run.resize((width, 20 if width < 80 else 24))
             await run.look()

@@ -34,7 +34,10 @@ class Listening:
         self._player = player
         self._page = page
         self._turn = 0
-        self._requested_at: Snapshot | None = None
+        self._awaited = 0
+        """How many samples were requested since none was awaited."""
+        self._known: set[tuple[Path, float]] = set()
+        self._ended_before = 0
         self.played: frozenset[Path] = frozenset()
         """The samples that were played since the screen opened."""
         self.explained = False
@@ -48,26 +51,29 @@ class Listening:
     @property
     def awaiting(self) -> bool:
         """Whether a sample was requested and has not come yet."""
-        return self._requested_at is not None
+        return self._awaited > 0
 
     def request(self, snapshot: Snapshot) -> None:
-        """Remember which samples there were when the key was pressed."""
-        self._requested_at = snapshot
+        """Await a sample, and remember which ones there were when the key was pressed."""
+        if not self._awaited:
+            self._known = {_identity(sample) for sample in snapshot.samples}
+            self._ended_before = snapshot.auditions
+        self._awaited += 1
 
     def requested(self, snapshot: Snapshot) -> Sample | None:
-        """Return the sample that was requested, once, when it has come.
+        """Return a sample that was requested, once, when it has come.
 
-        Samples are compared by identity: the same sentence at the same step has the same path,
-        and is a new sample all the same.
+        The series makes samples that nobody requested, and of one that was heard there is another
+        description.
         """
-        before = self._requested_at
-        if before is None:
+        if not self._awaited:
             return None
-        known = {id(sample) for sample in before.samples}
-        new = [sample for sample in snapshot.samples if id(sample) not in known]
-        if new or snapshot.auditions > before.auditions:
-            # One that ended without a sample is explained by the engine's log.
-            self._requested_at = None
+        made = [one for one in snapshot.samples if not one.automatic]
+        new = [one for one in made if _identity(one) not in self._known]
+        self._known.update(map(_identity, new))
+        # One that ended without a sample is explained by the engine's log.
+        if max(len(new), snapshot.auditions - self._ended_before) >= self._awaited:
+            self._awaited = 0
         return new[-1] if new else None
 
     def play(self, sound: Sound, then: Callable[[str], object]) -> None:
@@ -91,3 +97,7 @@ class Listening:
         if not why:
             self.played |= {sound.path}
         then(why)
+
+
+def _identity(sample: Sample) -> tuple[Path, float]:
+    return sample.path, sample.time

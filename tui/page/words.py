@@ -60,6 +60,7 @@ def sample_of(sample: Sample, has_attention: Callable[[Sample], bool]) -> dict[s
         "seconds": sample.seconds,
         "note": printable(sample.note),
         "automatic": sample.automatic,
+        "for_comparison": sample.for_comparison,
         "time": sample.time,
         "heard": sample.heard,
         "original": None if sample.original is None else printable(sample.original.name),

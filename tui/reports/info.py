@@ -74,6 +74,12 @@ def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     yield "samples", description["samples"]
     for network, name in description["newest_samples"].items():
         yield f"newest of {formatting.NETWORKS[network]}", name
+    for network, standings in description["comparisons"].items():
+        yield from zip(
+            [f"comparisons of {formatting.NETWORKS[network]}"] + [""] * len(standings),
+            [standing["standing"] for standing in standings],
+            strict=False,
+        )
     money = formatting.dollars
     yield "spent", f"{money(spend['usd'])} ({money(spend['idle_usd'])} idle)"
     yield "training time", duration(3600 * spend["hours"])

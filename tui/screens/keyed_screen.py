@@ -155,6 +155,8 @@ class KeysFooter(Footer):
         for key, label in zip(keys, self._composed, strict=True):
             if label is None:
                 continue
+            if key is keys[-2]:
+                yield Static(classes="footer-gap")
             yield FooterKey(
                 _first_name(key),
                 self._display(key),
@@ -176,7 +178,7 @@ class KeysFooter(Footer):
         return [
             key
             for key in screen.KEYS
-            if (key.show or (key.finds_hidden and screen.has_class("-short")))
+            if (key.show or (key.finds_hidden and moment.one_panel))
             and not key.is_absent(moment)
             and not (screen.DROPS_DISABLED and key.why_disabled(moment))
         ]

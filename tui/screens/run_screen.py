@@ -31,6 +31,7 @@ from tui.screens.sample_actions import SampleActions
 from tui.screens.sentence_dialog import SentenceDialog
 from tui.screens.stop_dialog import StopDialog
 from tui.widgets.attention_view import AttentionView
+from tui.widgets.checkpoints import Checkpoints
 from tui.widgets.log_panel import LogPanel
 from tui.widgets.loss_plot import LossPlot
 from tui.widgets.notice import Notice
@@ -54,7 +55,7 @@ class RunScreen(SampleActions):
     KEYS: ClassVar[tuple[Key, ...]] = KEYS
     BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in KEYS]
     NOTES = ("The held-out loss is that of the averaged (EMA) weights, which auditions use.",)
-    AUTO_FOCUS = ""
+    AUTO_FOCUS = "#samples"
 
     def __init__(
         self,
@@ -77,7 +78,13 @@ class RunScreen(SampleActions):
         self.attention = AttentionView()
         self.samples = Samples()
         self.log_panel = LogPanel()
-        self.panels = Panels((self.loss, self.attention), (self.samples, self.log_panel))
+        self.checkpoints = Checkpoints()
+        self.panels = Panels(
+            (self.loss, self.attention, self.checkpoints),
+            (self.samples, self.log_panel),
+            log=self.log_panel,
+            table=self.checkpoints,
+        )
 
     def compose(self) -> ComposeResult:
         yield self.status
@@ -102,6 +109,7 @@ class RunScreen(SampleActions):
         if requested is not None:
             if requested.note:
                 self.say(f"sample at {requested.step:,}: {requested.note}")
+            self.samples.select(requested)
             self.hear(requested.path, new=True)
         self.show_sound()
         if not covered:
@@ -118,14 +126,14 @@ class RunScreen(SampleActions):
         if plots:
             self.loss.show(snapshot.curve)
             self.attention.show(snapshot.attention)
+            self.checkpoints.show(snapshot.checkpoints)
 
     def show_sound(self) -> None:
         """Show what is playing, and whether a sample is on its way."""
         snapshot, sound = self.snapshot, self.listening.status
-        self.samples.show(snapshot.samples, sound.playing, self.listening.played)
+        self.samples.show(snapshot, sound, self.listening.played)
         speaking = snapshot.auditioning or self.listening.awaiting
-        spoken = snapshot.sentence if snapshot.network == "text2mel" else ""
-        self.samples.say_state(spoken, speaking, sound.unavailable)
+        self.samples.say_state(speaking, sound.unavailable)
         if sound.last_error != self._sound_error:
             self._sound_error = sound.last_error
             if sound.last_error:
@@ -148,7 +156,7 @@ class RunScreen(SampleActions):
         self._notify_out_of_sight(event)
 
     def _notify_out_of_sight(self, event: Event) -> None:
-        if not self.log_panel.is_on_screen:
+        if not self.log_panel.shows(event):
             plain = event.severity == "information"
             self.notify(event.text, severity="information" if plain else "warning", markup=False)
 
@@ -161,12 +169,15 @@ class RunScreen(SampleActions):
             warned=self.notice.warns(self.snapshot),
             reading=self.session.reading,
             attached=self.session.attached,
+            one_panel=self.panels.one_at_a_time,
         )
 
     def action_attention_older(self) -> None:
+        self.panels.bring(self.attention)
         self.attention.turn(-1)
 
     def action_attention_newer(self) -> None:
+        self.panels.bring(self.attention)
         self.attention.turn(1)
 
     def action_check(self) -> None:
@@ -177,13 +188,17 @@ class RunScreen(SampleActions):
         self.refresh_keys()
 
     def action_zoom_loss(self) -> None:
+        self.panels.bring(self.loss)
         self.loss.zoom()
 
     def action_maximise(self) -> None:
         self.panels.maximise()
 
     def action_next_panel(self) -> None:
-        self.panels.next()
+        self.panels.turn(1)
+
+    def action_previous_panel(self) -> None:
+        self.panels.turn(-1)
 
     def change(self, command: Command, what: str) -> None:
         """Ask for a change that the engine logs when it makes it: at the first step or later."""

@@ -1,7 +1,11 @@
 """What the keys for samples do: speak, play, fetch, compare."""
 
 from engine.run.commands import Audition, Command
+from tui.formatting import NETWORKS
+from tui.keys import find
 from tui.screens.hearing import HearingScreen
+from tui.widgets.panels import Panels
+from tui.widgets.sample_rows import SampleRow
 from tui.widgets.samples import Samples
 
 
@@ -9,6 +13,7 @@ class SampleActions(HearingScreen):
     """The part of the main screen that is about samples."""
 
     samples: Samples
+    panels: Panels
 
     def ask(self, command: Command, words: str) -> None:
         """Send a command to the engine, and say so."""
@@ -26,8 +31,31 @@ class SampleActions(HearingScreen):
         self.action_speak_selected()
 
     def action_speak_selected(self) -> None:
-        """Speak the sentence with the selected checkpoint."""
-        self.action_replay()
+        """Speak the sentence with the selected checkpoint; play it where that is not possible."""
+        row = self.samples.row
+        if row is None:
+            return
+        why = self._cannot_speak_again(row)
+        if why and row.sample is not None:
+            self.say(f"{why}; playing the sample")
+            self.action_replay()
+        elif why:
+            self.say(f"speak: {why}", "warning")
+        else:
+            self.listening.request(self.snapshot)
+            ssrn = row.network == "ssrn"
+            step, ssrn_step = (None, row.step) if ssrn else (row.step, None)
+            audition = Audition(self.samples.sentence, step, ssrn_step)
+            self.ask(audition, f"audition requested with checkpoint {row.step:,}")
+
+    def _cannot_speak_again(self, row: SampleRow) -> str:
+        """Say why the weights of a row cannot speak now; empty where they can."""
+        if row.checkpoint is None:
+            return f"there is no checkpoint {row.step:,} on disk"
+        if row.network != self.snapshot.network:
+            return f"this run trains {NETWORKS[self.snapshot.network]}"
+        key = find("audition", self.KEYS)
+        return key.why_disabled(self.moment) if key else ""
 
     def action_older_sample(self) -> None:
         """Play the same sentence at the checkpoint before."""
@@ -38,14 +66,23 @@ class SampleActions(HearingScreen):
         self._step_and_play(1)
 
     def _step_and_play(self, by: int) -> None:
+        self.panels.bring(self.samples)
         if self.samples.turn(by):
             self.action_replay()
+        else:
+            age = "older" if by < 0 else "newer"
+            self.say(f"there is no {age} sample of this sentence")
 
     def action_previous_sentence(self) -> None:
-        self.samples.turn_sentence(-1)
+        self._turn_sentence(-1)
 
     def action_next_sentence(self) -> None:
-        self.samples.turn_sentence(1)
+        self._turn_sentence(1)
+
+    def _turn_sentence(self, by: int) -> None:
+        self.panels.bring(self.samples)
+        if not self.samples.turn_sentence(by):
+            self.say("there is only one sentence; e adds others")
 
     def action_listen(self) -> None:
         """Show the address of the listening page."""
@@ -72,7 +109,9 @@ class SampleActions(HearingScreen):
 
     def action_replay(self) -> None:
         sample = self.samples.chosen
-        if sample is not None:
+        if sample is None:
+            self.say("replay: this checkpoint has not spoken the sentence yet", "warning")
+        else:
             self.hear(sample.path, f"{sample.sentence} · {sample.step:,}")
 
     def action_original(self) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 from tui.formatting import short_steps
 
@@ -10,6 +11,8 @@ _LOG_FROM = 8.0
 run from scratch would otherwise press everything after it flat."""
 
 _SMALLEST_ON_LOG = 1e-9
+_MAX_OFF = 0.02
+"""By what share of the distance of two ticks a label may be beside its value."""
 _ROUND = (1.0, 2.0, 2.5, 5.0, 10.0)
 
 
@@ -38,13 +41,12 @@ def log_ticks(low: float, high: float, max_count: int) -> list[float]:
 
 
 def value_labels(ticks: list[float]) -> list[str]:
-    """Write values with as many decimals as tell them apart."""
+    """Write values with as many decimals as tell them apart, and no value far from its own."""
+    apart = min((abs(b - a) for a, b in pairwise(ticks)), default=abs(ticks[0]) if ticks else 0.0)
     for places in range(2, 7):
         written = [f"{tick:.{places}f}" for tick in ticks]
-        if len(set(written)) == len(written) and all(
-            abs(float(text) - tick) <= abs(tick) * 0.01
-            for text, tick in zip(written, ticks, strict=True)
-        ):
+        off = (abs(float(text) - tick) for text, tick in zip(written, ticks, strict=True))
+        if all(far <= apart * _MAX_OFF for far in off):
             return written
     return [f"{tick:.3g}" for tick in ticks]
 

@@ -12,6 +12,7 @@ from tui import formatting
 from tui.widgets.drawing import style
 
 MAX_EVENTS = 500
+_TIME_WIDTH = len("14:02 ")
 
 _COLOURS = {"information": "foreground", "warning": "warning", "error": "error"}
 
@@ -56,6 +57,16 @@ class LogPanel(ScrollView, can_focus=True):
         self._wrap()
         self.scroll_end(animate=False)
 
+    @property
+    def is_line(self) -> bool:
+        """Whether there is room for the newest event alone."""
+        return self.size.height == 1
+
+    def shows(self, event: Event) -> bool:
+        """Whether the newest event can be read in full."""
+        fits = not self.is_line or len(event.text) <= self.size.width - _TIME_WIDTH
+        return self.is_on_screen and fits and self._events[-1:] == [event]
+
     def _wrap(self) -> None:
         width = self.scrollable_content_region.width
         console = self.app.console
@@ -63,7 +74,7 @@ class LogPanel(ScrollView, can_focus=True):
         for event in self._events:
             text = Text(printable(event.text))
             time = formatting.clock(event.time)
-            for line in text.wrap(console, max(8, width - 6)):
+            for line in text.wrap(console, max(8, width - _TIME_WIDTH)):
                 self._lines.append((time, line.plain.rstrip(), event.severity))
                 time = ""
         self.virtual_size = Size(width, len(self._lines))
@@ -71,10 +82,23 @@ class LogPanel(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width = self.scrollable_content_region.width
+        if self.is_line:
+            return self._newest(width)
         place = self.scroll_offset.y + y
         if place >= len(self._lines):
             return Strip.blank(width, self.rich_style)
-        time, text, severity = self._lines[place]
+        return self._strip(*self._lines[place], width)
+
+    def _newest(self, width: int) -> Strip:
+        """Return the newest event in one line, cut off if it is longer."""
+        if not self._events:
+            return Strip.blank(width, self.rich_style)
+        event = self._events[-1]
+        text = Text(printable(event.text))
+        text.truncate(max(1, width - _TIME_WIDTH), overflow="ellipsis")
+        return self._strip(formatting.clock(event.time), text.plain, event.severity, width)
+
+    def _strip(self, time: str, text: str, severity: str, width: int) -> Strip:
         segments = [
             Segment(f"{time:5} ", style(self, "quiet")),
             Segment(text, style(self, _COLOURS.get(severity, "foreground"))),

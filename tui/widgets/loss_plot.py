@@ -1,6 +1,7 @@
 """The loss over the steps, drawn with plotext."""
 
 import math
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 
-from engine.run.snapshot import LossCurve
+from engine.run.snapshot import RECENT_STEPS, LossCurve
 from tui import formatting
 from tui.widgets.axes import Scale, step_labels, value_labels
 from tui.widgets.drawing import Drawing, colour
@@ -25,6 +26,9 @@ Points = list[tuple[float, float]]
 _MAX_FINITE = 1e30
 _MAX_SKIPPED = 10
 """Curves that may pass undrawn, one a second, while the growth of the run cannot be seen."""
+LAST_STEPS = f"last {RECENT_STEPS:,} steps"
+SPANS = ("", "last half", LAST_STEPS)
+"""What of the curve can be shown; the first is all of it."""
 _DOT = "•"
 _CORNERS = 4
 """Cells of the border above the plot that no title takes."""
@@ -39,6 +43,8 @@ class LossPlot(Drawing):
         super().__init__("loss")
         self._drawn = self._newest = LossCurve()
         self._skipped = 0
+        self._span = ""
+        """Which part is shown, as `SPANS` names it."""
 
     def on_mount(self) -> None:
         """Show which line is which."""
@@ -53,11 +59,15 @@ class LossPlot(Drawing):
             return
         self._newest = curve
         self._skipped += 1
-        if self._skipped >= _MAX_SKIPPED or grew_visibly(self._drawn, curve, self.size.width):
+        recent = self._span == LAST_STEPS
+        grew = recent or grew_visibly(self._drawn, curve, self.size.width)
+        if self._skipped >= _MAX_SKIPPED or grew:
             self.redraw()
 
     def zoom(self) -> None:
         """Show all steps, the last half or the last 1,000, in turn."""
+        self._span = SPANS[(SPANS.index(self._span) + 1) % len(SPANS)]
+        self.redraw()
 
     def draw(self) -> list[Strip]:
         """Draw the newest curve, with the best held-out loss and its step in the title."""
@@ -68,21 +78,24 @@ class LossPlot(Drawing):
         if not curve.steps and not curve.held_out_steps:
             return self.quietly("appears after the first 10 steps")
         line, dots, axes = (colour(self, name).rgb for name in ("training", "held-out", "quiet"))
-        drawing = draw_curve(curve, self.content_size, (line, dots, axes), self.ascii_only)
+        drawing = draw_curve(
+            part(curve, self._span), self.content_size, (line, dots, axes), self.ascii_only
+        )
         return [
             Strip(_few_colours(list(line.render(self.app.console, end="")), self.rich_style))
             for line in drawing.split("\n")
         ]
 
     def _show_best(self, curve: LossCurve) -> None:
-        title = Content(self.BORDER_TITLE)
+        name = f"loss · {self._span}" if self._span else "loss"
+        title = Content(name)
         if curve.best is not None:
             best = f"{formatting.loss(curve.best)} at {curve.best_step:,}"
-            title = Content(f"{self.BORDER_TITLE} · best held-out {best}")
+            title = Content(f"{name} · best held-out {best}")
             if title.cell_length > self.size.width - _CORNERS:
-                title = Content.assemble(
-                    f"{self.BORDER_TITLE} · best ", (_DOT, "$held-out"), f" {best}"
-                )
+                title = Content.assemble(f"{name} · best ", (_DOT, "$held-out"), f" {best}")
+            if title.cell_length > self.size.width - _CORNERS:
+                title = Content(name)
         if title != self.border_title:
             self.border_title = title
 
@@ -142,6 +155,26 @@ def _empty_plot(size: Size, axes: RGB) -> "Plot":
     plot.xlim(0, 1)
     plot.ylim(0, 1)
     return plot
+
+
+def part(curve: LossCurve, span: str) -> LossCurve:
+    """Return the part of a curve that a span of `SPANS` names."""
+    if not span or not curve.steps:
+        return curve
+    last = max(curve.steps[-1], *curve.recent_steps[-1:], *curve.held_out_steps[-1:])
+    if span == LAST_STEPS:
+        first, every = last - RECENT_STEPS, (curve.recent_steps, curve.recent_losses)
+    else:
+        first, every = (curve.steps[0] + last) // 2, (curve.steps, curve.losses)
+    lines = [_from(first, *points) for points in (every, (curve.held_out_steps, curve.held_out))]
+    return LossCurve(*lines[0], *lines[1])
+
+
+def _from(
+    first: int, steps: Sequence[int], losses: Sequence[float]
+) -> tuple[tuple[int, ...], tuple[float, ...]]:
+    start = bisect_left(steps, first)
+    return tuple(steps[start:]), tuple(losses[start:])
 
 
 def grew_visibly(drawn: LossCurve, newest: LossCurve, width: int) -> bool:

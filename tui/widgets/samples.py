@@ -1,4 +1,4 @@
-"""The samples made so far, the newest on top."""
+"""The samples of a sentence: what each checkpoint makes of it, the newest on top."""
 
 from pathlib import Path
 
@@ -9,14 +9,19 @@ from textual.widgets import DataTable
 
 from engine.formatting import printable
 from engine.run.sample import Sample
-from tui.formatting import NETWORKS, short_steps
+from engine.run.snapshot import Snapshot
+from tui import formatting
+from tui.audio.sound_card import PlayerStatus
+from tui.formatting import NETWORKS
+from tui.widgets.sample_rows import SampleRow, rows_of, sentences_of
 
-_MARK = 2
-"""The column that says whether a sample is playing or was played."""
+_STATE_WIDTH = len("not spoken yet")
+_ALL_COLUMNS_FROM = 60
+"""Columns of the panel below which a row leaves out what is the same in most of them."""
 
 
 class Samples(DataTable[Text]):
-    """A list of samples: step and network, length, whether it was played, and a note."""
+    """A list of the samples of one sentence; the selected one is marked with or without focus."""
 
     BORDER_TITLE = "samples"
 
@@ -24,82 +29,195 @@ class Samples(DataTable[Text]):
         super().__init__(
             id="samples", classes="panel", cursor_type="row", show_header=False, cell_padding=1
         )
-        self._samples: tuple[Sample, ...] = ()
-        self._marks: tuple[Path | None, frozenset[Path]] = (None, frozenset())
-        self._state: tuple[str, bool, str] | None = None
         self.sentence = ""
         """The sentence whose samples are shown; empty before there is one."""
+        self.marked: frozenset[object] = frozenset()
+        """Keys of the rows that are marked for the comparison."""
+        self._rows: list[SampleRow] = []
+        self._sentences: tuple[str, ...] = ()
+        self._chosen_sentence = False
+        """Whether the person chose the sentence: then none that comes takes its place."""
+        self._drawn: list[list[Text]] = []
+        self._snapshot: Snapshot | None = None
+        self._sound: tuple[Path | None, frozenset[Path]] = (None, frozenset())
+        self._state: object = None
+        self._said: tuple[bool, str] | None = None
 
-    def on_mount(self) -> None:
-        for width in (None, None, len("playing"), None):
-            self.add_column("", width=width)
+    @property
+    def row(self) -> SampleRow | None:
+        """The selected row; the newest sample unless the person moved."""
+        return self._rows[self.cursor_row] if 0 <= self.cursor_row < len(self._rows) else None
 
     @property
     def chosen(self) -> Sample | None:
-        """The selected sample; the newest one unless the person moved."""
-        if not self._samples:
-            return None
-        last = len(self._samples) - 1
-        return self._samples[last - min(self.cursor_row, last)]
+        """The selected sample; None where the selected checkpoint has not spoken yet."""
+        return self.row.sample if self.row else None
 
-    def turn(self, by: int) -> bool:
-        """Select an older (−1) or newer (+1) sample; return whether there is one."""
-        row = self.cursor_row - by
-        if not 0 <= row < len(self._samples):
-            return False
-        self.move_cursor(row=row)
-        return True
-
-    def turn_sentence(self, by: int) -> None:
-        """Show the samples of the previous (−1) or next (+1) sentence."""
-
-    def show(
-        self, samples: tuple[Sample, ...], sounding: Path | None, heard: frozenset[Path]
-    ) -> None:
-        """List the samples and mark the one that is playing and those that were played."""
-        marks = (sounding, heard)
-        if samples is self._samples and marks == self._marks:
-            return
-        self._marks = marks
-        if samples is self._samples:
-            for row, sample in enumerate(reversed(samples)):
-                self.update_cell_at(Coordinate(row, _MARK), self._mark(sample))
-            return
-        self._relist(samples)
-
-    def _relist(self, samples: tuple[Sample, ...]) -> None:
-        chosen = self.chosen if self.cursor_row > 0 else None
-        self._samples = samples
-        self.clear()
-        for row, sample in enumerate(reversed(samples)):
-            self.add_row(*self._cells(sample))
-            if sample is chosen:
-                self.move_cursor(row=row)
-
-    def _cells(self, sample: Sample) -> list[Text]:
-        note, sentence = printable(sample.note), printable(sample.sentence)
-        return [
-            Text(f"{short_steps(sample.step)} {NETWORKS[sample.network]}", justify="right"),
-            Text(f"{sample.seconds:.1f} s", justify="right"),
-            self._mark(sample),
-            Text.assemble(note, "  " if note and sentence else "", (sentence, "dim")),
-        ]
-
-    def _mark(self, sample: Sample) -> Text:
-        sounding, heard = self._marks
-        if sample.path == sounding or (sounding is not None and sample.original == sounding):
-            return Text("playing", style="bold")
-        return Text("played" if sample.path in heard else "new", style="dim")
-
-    def say_state(self, sentence: str, speaking: bool, unavailable: str) -> None:
-        """Show what auditions speak, whether one is being made, and whether it can be played."""
-        state = (sentence, speaking, unavailable)
+    def show(self, snapshot: Snapshot, sound: PlayerStatus, played: frozenset[Path]) -> None:
+        """List the samples, and mark the one that is playing and those that were played."""
+        sounding = (sound.playing, played)
+        state = (
+            snapshot.samples, snapshot.checkpoints, snapshot.sentences, snapshot.speaking,
+            snapshot.network, sounding, self.sentence, self.marked,
+        )  # fmt: skip
         if state == self._state:
             return
-        self._state = state
-        self.border_title = Content.assemble(
-            "samples", (f" · “{printable(sentence)}”" if sentence else "", "$foreground")
+        self._state, self._snapshot, self._sound = state, snapshot, sounding
+        self._relist(snapshot)
+
+    def select(self, sample: Sample) -> None:
+        """Select a sample that was listed before or comes with the next snapshot."""
+        self._chosen_sentence = self._chosen_sentence or sample.sentence != self.sentence
+        self.sentence = sample.sentence
+        if self._snapshot is not None:
+            self._relist(self._snapshot)
+            self._move_to(next((n for n, r in enumerate(self._rows) if r.key == sample.path), None))
+
+    def turn(self, by: int) -> bool:
+        """Select the sample one checkpoint older (−1) or newer (+1); return whether there is one.
+
+        Checkpoints that have not spoken are passed over.
+        """
+        rows = range(self.cursor_row - by, len(self._rows) if by < 0 else -1, -by)
+        found = next((n for n in rows if 0 <= n < len(self._rows) and self._rows[n].sample), None)
+        self._move_to(found)
+        return found is not None
+
+    def turn_sentence(self, by: int) -> bool:
+        """Show the previous (−1) or next (+1) sentence; return whether there is another."""
+        if self._snapshot is None or len(self._sentences) < 2:
+            return False
+        place = self._sentences.index(self.sentence)
+        self.sentence = self._sentences[(place + by) % len(self._sentences)]
+        self._chosen_sentence = True
+        self._relist(self._snapshot)
+        return True
+
+    def on_resize(self) -> None:
+        """Fit the columns to the width."""
+        self._draw_rows(anew=True)
+
+    def on_data_table_row_highlighted(self) -> None:
+        """Mark the selected row."""
+        self._draw_rows()
+
+    def _relist(self, snapshot: Snapshot) -> None:
+        self._sentences = sentences_of(snapshot)
+        before = self.row
+        if self.sentence not in self._sentences or not self._chosen_sentence:
+            self.sentence = next(iter(self._sentences), "")
+        follows = before is None or before.key == self._newest_key
+        self._rows = rows_of(snapshot, self.sentence)
+        keys = [row.key for row in self._rows]
+        key = self._newest_key if follows or before is None else before.key
+        place = keys.index(key) if key in keys else self._nearest(before)
+        self._draw_rows()
+        self._move_to(place)
+        self._show_title()
+
+    @property
+    def _newest_key(self) -> object:
+        """The newest sample, or the newest checkpoint where none has spoken."""
+        spoken = (row.key for row in self._rows if row.sample)
+        return next(spoken, self._rows[0].key if self._rows else None)
+
+    def _nearest(self, before: SampleRow | None) -> int:
+        """Find the row whose step is nearest to that of a row which is gone."""
+        if before is None or not self._rows:
+            return 0
+        return min(range(len(self._rows)), key=lambda n: abs(self._rows[n].step - before.step))
+
+    def _move_to(self, row: int | None) -> None:
+        if row is not None and row != self.cursor_row:
+            self.move_cursor(row=row)
+            self._draw_rows()
+
+    def _draw_rows(self, *, anew: bool = False) -> None:
+        """Draw the cells that changed, or all if there are more or fewer rows."""
+        cells = [self._cells(row, n == self.cursor_row) for n, row in enumerate(self._rows)]
+        columns = len(cells[0]) if cells else 0
+        if anew or len(cells) != self.row_count or columns != len(self.columns):
+            place = self.cursor_row
+            self.clear(columns=True)
+            for _ in range(columns):
+                self.add_column("")
+            self.add_rows(cells)
+            self.move_cursor(row=min(place, max(0, len(cells) - 1)))
+        else:
+            for n, (old, new) in enumerate(zip(self._drawn, cells, strict=True)):
+                for column, (was, now) in enumerate(zip(old, new, strict=True)):
+                    if was != now or was.spans != now.spans:
+                        self.update_cell_at(Coordinate(n, column), now, update_width=True)
+        self._drawn = cells
+
+    def _cells(self, row: SampleRow, is_selected: bool) -> list[Text]:
+        sample = row.sample
+        longest = max(len(formatting.short_steps(one.step)) for one in self._rows)
+        step = formatting.short_steps(row.step).rjust(longest)
+        cells = [
+            Text(f"{'▸' if is_selected else ' '}{step}", style="bold" if is_selected else ""),
+            Text(f"{sample.seconds:.1f} s" if sample else "", justify="right"),
+            self._mark(row),
+            self._tags(row),
+        ]
+        if self._is_roomy:
+            cells.insert(1, Text(self._network(row)))
+        return cells
+
+    @property
+    def _is_roomy(self) -> bool:
+        return self.size.width >= _ALL_COLUMNS_FROM
+
+    def _network(self, row: SampleRow) -> str:
+        """Name the network, and the SSRN that spoke where it was not always the same."""
+        ssrn_steps = {one.sample.ssrn_step for one in self._rows if one.sample}
+        own = row.sample.ssrn_step if row.sample else None
+        differs = len(ssrn_steps) > 1 and own is not None and row.network != "ssrn"
+        return NETWORKS[row.network] + (
+            f" · SSRN {formatting.short_steps(own)}" if differs and own else ""
         )
+
+    def _mark(self, row: SampleRow) -> Text:
+        """Say whether a sample is new, was heard, is playing or is still to be made."""
+        sounding, played = self._sound
+        sample = row.sample
+        speaking = self._snapshot.speaking if self._snapshot else None
+        if sample is None:
+            is_made = speaking and (speaking.step, speaking.sentence) == (row.step, self.sentence)
+            text, style = ("speaking…", "bold") if is_made else ("not spoken yet", "dim italic")
+        elif sounding is not None and sounding in (sample.path, sample.original):
+            text, style = "▶ playing", "bold"
+        elif sample.heard or sample.path in played:
+            text, style = "  heard", "dim"
+        else:
+            text, style = "● new", "bold"
+        return Text(f"{text:<{_STATE_WIDTH}}", style=style)
+
+    def _tags(self, row: SampleRow) -> Text:
+        """Say what is special about a row."""
+        sample, checkpoint = row.sample, row.checkpoint
+        note = printable(sample.note) if sample else ""
+        tags = {
+            "marked": row.key in self.marked,
+            "★ best held-out": checkpoint is not None and checkpoint.best,
+            "base": checkpoint is not None and checkpoint.base and note != "base",
+            note: True,
+            "automatic": sample is not None and sample.automatic and self._is_roomy,
+        }
+        return Text(" · ".join(tag for tag, holds in tags.items() if tag and holds))
+
+    def _show_title(self) -> None:
+        several = ""
+        if len(self._sentences) > 1:
+            several = f" {self._sentences.index(self.sentence) + 1} of {len(self._sentences)}"
+        sentence = f" · “{printable(self.sentence)}”" if self.sentence else ""
+        self.border_title = Content.assemble(f"samples{several}", (sentence, "$foreground"))
+
+    def say_state(self, speaking: bool, unavailable: str) -> None:
+        """Show whether a sample is being made, and whether it can be played."""
+        if (speaking, unavailable) == self._said:
+            return
+        self._said = (speaking, unavailable)
         if speaking:
             self.border_subtitle = Content.styled("speaking…", "bold $training")
         else:

@@ -2,6 +2,7 @@
 
 import math
 import re
+from dataclasses import replace
 from datetime import datetime
 
 from textual.app import ComposeResult
@@ -9,11 +10,20 @@ from textual.containers import Vertical
 from textual.content import Content
 
 from engine.formatting import duration, printable
-from engine.run.snapshot import Phase, Snapshot
+from engine.run.snapshot import LossCurve, Phase, Snapshot
 from tui import formatting
 from tui.formatting import NETWORKS
-from tui.widgets.status_line import Part, StatusLine, line
+from tui.widgets.status_line import Part, StatusLine, fitting, join, line
 
+_MIN_BAR = 6
+"""Cells of the shortest bar."""
+_BESIDE_BAR = 3
+"""Cells between the bar's line and what stands at the other end."""
+_TREND_POINTS = 6
+"""Evaluations whose first and last are compared."""
+_NO_CHANGE = 0.05
+"""Per cent that are shown as 0.0."""
+_NOISE_OF_DEVICES = re.compile(r"NVIDIA |GeForce | \d+GB( HBM\w*)?")
 _STALLED_SECONDS = 15.0
 """A checkpoint or an evaluation takes less."""
 _PHASE_STYLES = {
@@ -35,7 +45,7 @@ class Status(Vertical):
         super().__init__(id="status")
         self._reading = reading
         self._width = 0
-        names = ("title", "step", "stop", "money", "loss")
+        names = ("title", "step", "money", "loss")
         self._lines = tuple(StatusLine(f"status-{name}") for name in names)
 
     def compose(self) -> ComposeResult:
@@ -54,9 +64,8 @@ class Status(Vertical):
             return
         lines = [
             title_line(snapshot, time, width, reading=self._reading),
-            step_line(snapshot, silent, width),
-            stop_line(snapshot, now, width, reading=self._reading),
-            money_line(snapshot, width),
+            step_line(snapshot, now, width, reading=self._reading),
+            money_line(snapshot, silent, width),
         ]
         if losses or width != self._width:
             lines.append(loss_line(snapshot, width))
@@ -88,44 +97,77 @@ class StallTimer:
 
 
 def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = False) -> Content:
-    """Show the voice, the network, the device, the phase and the time."""
+    """Show the voice, the network, the device and how busy it is, the phase and the time."""
     left = [
         Part(printable(snapshot.voice), "bold $primary"),
         Part(NETWORKS[snapshot.network], "bold"),
-        Part(snapshot.preset, rank=4),
-        Part(f"{snapshot.recipe} recipe" if snapshot.recipe else "", rank=6),
-        Part(re.sub(r"NVIDIA |GeForce ", "", snapshot.device), rank=3),
-        Part(snapshot.precision, rank=5),
+        Part(snapshot.preset, rank=5),
+        Part(f"{snapshot.recipe} recipe" if snapshot.recipe else "", rank=7),
+        Part(_NOISE_OF_DEVICES.sub("", snapshot.device), rank=2),
+        Part(snapshot.precision, rank=6),
+        *_gpu(snapshot),
         Part(printable(snapshot.machine.words) if snapshot.machine else "", rank=3),
     ]
     right = [
         Part("read-only" if reading else "", "bold $accent"),
         Part(snapshot.phase_words, _PHASE_STYLES[snapshot.phase]),
-        Part(time, "$quiet", rank=2),
+        Part(time, "$quiet", rank=1),
     ]
     return line(left, right, width)
 
 
-def step_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
-    """Show the global step, the steps since the base, the speed and the time they took."""
-    step = Part(f"{snapshot.step:,}", "bold $foreground", label="step")
+def _gpu(snapshot: Snapshot) -> list[Part]:
+    gpu = snapshot.gpu
+    if gpu is None:
+        return [Part(f"no GPU: {snapshot.gpu_absent}" if snapshot.gpu_absent else "", "$quiet", 4)]
+    hot = "bold $warning" if gpu.temperature is not None and gpu.temperature >= 85 else ""
+    temperature = "" if gpu.temperature is None else f"{gpu.temperature} °C"
+    power = "" if gpu.power is None else f"{gpu.power:.0f} W"
+    return [
+        Part(f"{gpu.utilisation} %", rank=3),
+        Part(formatting.gigabytes(gpu.memory_used, gpu.memory_total), rank=4, gap="  "),
+        Part(temperature, hot, rank=5, gap="  "),
+        Part(power, rank=6, gap="  "),
+    ]
+
+
+def step_line(snapshot: Snapshot, now: datetime, width: int, *, reading: bool = False) -> Content:
+    """Show the global step, the steps since the base, and how far and how long it is to the stop.
+
+    What is left of the width is a bar.
+    """
+    share = snapshot.progress_to_stop
+    percent = bar = Part("")
+    if snapshot.end_point is not None and share is not None:
+        percent = Part(f"{int(share * 100)} %", "bold", rank=2, gap="  ")
+        bar = Part("━" * _MIN_BAR, rank=5, gap="  ")
+    left = [*_step(snapshot), _mirror(snapshot), bar, percent]
+    left, right = fitting(left, _stop(snapshot, now, reading=reading), width)
+    if bar in left:
+        room = width - join(left).cell_length - join(right).cell_length - _BESIDE_BAR
+        cells = _MIN_BAR + max(0, room)
+        done = int((share or 0) * cells)
+        drawn = [
+            Part("━" * done, "$primary", gap="  "),
+            Part("─" * (cells - done), "$line", gap=""),
+        ]
+        place = left.index(bar)
+        left[place : place + 1] = drawn if done else [replace(drawn[1], gap="  ")]
+    return line(left, right, width)
+
+
+def _step(snapshot: Snapshot) -> list[Part]:
+    """Return the step, and how many there have been since the base."""
+    name = Part("step", "$quiet", rank=4)
+    if not snapshot.step and snapshot.phase.before_steps:
+        return [name, Part("not known yet", "$quiet", gap=" ")]
+    parts = [name, Part(f"{snapshot.step:,}", "bold $foreground", gap=" ")]
     if snapshot.phase.before_steps:
-        unknown = Part("not known yet", "$quiet", label="step")
-        return line([step if snapshot.step else unknown], [], width)
-    base = "from scratch"
-    if snapshot.base_step:
-        base = f"{snapshot.step - snapshot.base_step:,} since base {snapshot.base_step:,}"
-    left = [step, Part(base, rank=1, gap="   "), _mirror(snapshot)]
-    speed = Part("")
-    if silent is not None:
-        speed = Part(f"no step for {duration(silent)}", "bold $warning", rank=1)
-    elif snapshot.steps_per_second and snapshot.phase is Phase.TRAINING:
-        speed = Part(formatting.speed(snapshot.steps_per_second), "bold", rank=1)
-    run, voice = duration(snapshot.run_seconds), duration(snapshot.voice_seconds)
-    if snapshot.voice_seconds - snapshot.run_seconds < 1:
-        return line(left, [speed, Part(f"{run} of training", "$quiet", rank=2)], width)
-    times = [Part(f"{run} this run", "$quiet", rank=2), Part(f"{voice} in all", "$quiet", rank=3)]
-    return line(left, [speed, *times], width)
+        return parts
+    if not snapshot.base_step:
+        return [*parts, Part("from scratch", rank=6)]
+    made = Part(f"{snapshot.step - snapshot.base_step:+,}", rank=3, gap="  ")
+    return [*parts, made, Part(f"since base {snapshot.base_step:,}", "$quiet", rank=7, gap=" ")]
 
 
 def _mirror(snapshot: Snapshot) -> Part:
@@ -140,38 +182,29 @@ def _mirror(snapshot: Snapshot) -> Part:
     return Part(safe, "$quiet", rank=3, label="mirror")
 
 
-def stop_line(snapshot: Snapshot, now: datetime, width: int, *, reading: bool = False) -> Content:
-    """Show how far it is to the stop, as a bar, a share and a time of day."""
-    share = snapshot.progress_to_stop
-    if snapshot.end_point is None or share is None:
+def _stop(snapshot: Snapshot, now: datetime, *, reading: bool) -> list[Part]:
+    """Return where the run stops, at what time and in how long."""
+    if snapshot.end_point is None or snapshot.progress_to_stop is None:
         if snapshot.stop_text:
-            return line([Part(f"stop at {snapshot.stop_text}")], [], width)
-        return line([Part("no stop set"), Part("" if reading else "s sets one")], [], width)
+            return [Part(f"stop at {snapshot.stop_text}", rank=1)]
+        return [Part("no stop set", rank=1), Part("" if reading else "s sets one", rank=2)]
     end = f"stop at {snapshot.end_point.words}"
     if snapshot.budget_comes_first:
         end = f"budget {formatting.dollars(snapshot.budget)}"
     at = snapshot.end_point.at
     if at is not None:
         end = f"stop at {formatting.clock_stop(at, now)}"
-    words = [Part(end, "bold", gap="")]
+    words = [Part(end, "bold", rank=1)]
     seconds = snapshot.seconds_to_stop
     if snapshot.phase is Phase.TRAINING and seconds is not None:
         if at is None:
-            words.append(Part(formatting.arrival(now, seconds), "bold $primary"))
-        words.append(Part(f"in {duration(seconds)}", "$quiet", gap="  "))
-    bar_width = max(8, width - sum(len(part.text) + 3 for part in words) - 8)
-    percent = f"{int(share * 100):>3} %"
-    done = int(share * bar_width)
-    left = [
-        Part("━" * done, "$primary"),
-        Part("─" * (bar_width - done), "$line", gap=""),
-        Part(percent, "bold", gap=" "),
-    ]
-    return line(left, words, width)
+            words.append(Part(formatting.arrival(now, seconds), "bold $primary", rank=1))
+        words.append(Part(f"({duration(seconds)})", "$quiet", rank=4, gap=" "))
+    return words
 
 
-def money_line(snapshot: Snapshot, width: int) -> Content:
-    """Show the spend so far and at the stop, the price behind it, and how busy the GPU is."""
+def money_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
+    """Show the spend so far and at the stop, the price behind it, the speed and the times."""
     left = []
     if snapshot.price > 0 or snapshot.spent > 0:
         budget = f" of {formatting.dollars(snapshot.budget)}" if snapshot.budget > 0 else ""
@@ -181,26 +214,31 @@ def money_line(snapshot: Snapshot, width: int) -> Content:
             left.append(Part(f"({idle} idle)", "$quiet", 3, gap=" "))
         if snapshot.spent_at_stop is not None and snapshot.phase is Phase.TRAINING:
             where = "budget" if snapshot.budget_comes_first else "stop"
-            left.append(Part(f"{formatting.dollars(snapshot.spent_at_stop)} at the {where}"))
-    left.append(Part(formatting.price(snapshot.price), "$quiet"))
+            left.append(
+                Part(f"{formatting.dollars(snapshot.spent_at_stop)} at the {where}", rank=2)
+            )
+    left.append(Part(formatting.price(snapshot.price), "$quiet", rank=1))
     if snapshot.price > 0:
-        left.append(Part(printable(snapshot.price_source), "$quiet", 1, gap=", "))
-    return line(left, _gpu(snapshot), width)
+        left.append(Part(printable(snapshot.price_source), "$quiet", 3, gap=", "))
+    return line(left, [*_speed(snapshot, silent), *_times(snapshot)], width)
 
 
-def _gpu(snapshot: Snapshot) -> list[Part]:
-    gpu = snapshot.gpu
-    if gpu is None:
-        return [Part(f"no GPU: {snapshot.gpu_absent}" if snapshot.gpu_absent else "", "$quiet", 2)]
-    hot = "bold $warning" if gpu.temperature is not None and gpu.temperature >= 85 else ""
-    temperature = "" if gpu.temperature is None else f"{gpu.temperature} °C"
-    power = "" if gpu.power is None else f"{gpu.power:.0f} W"
-    return [
-        Part(f"{gpu.utilisation} %", rank=1, label="GPU"),
-        Part(formatting.gigabytes(gpu.memory_used, gpu.memory_total), rank=2, gap="  "),
-        Part(temperature, hot, rank=3, gap="  "),
-        Part(power, rank=4, gap="  "),
-    ]
+def _speed(snapshot: Snapshot, silent: float | None) -> list[Part]:
+    if silent is not None:
+        return [Part(f"no step for {duration(silent)}", "bold $warning", rank=1)]
+    if not snapshot.steps_per_second or snapshot.phase is not Phase.TRAINING:
+        return []
+    return [Part(formatting.speed(snapshot.steps_per_second), "bold", rank=2)]
+
+
+def _times(snapshot: Snapshot) -> list[Part]:
+    """Return how long this run has trained, and all runs of the voice."""
+    if snapshot.phase.before_steps:
+        return []
+    run, voice = duration(snapshot.run_seconds), duration(snapshot.voice_seconds)
+    if snapshot.voice_seconds - snapshot.run_seconds < 1:
+        return [Part(f"{run} of training", "$quiet", rank=4)]
+    return [Part(f"{run} this run", "$quiet", rank=4), Part(f"{voice} in all", "$quiet", rank=5)]
 
 
 def loss_line(snapshot: Snapshot, width: int) -> Content:
@@ -209,7 +247,7 @@ def loss_line(snapshot: Snapshot, width: int) -> Content:
     left = [Part("–", "$quiet", label="loss")]
     if losses is not None:
         style = "bold $training" if math.isfinite(losses.total) else "bold $error"
-        parts = [("L1", losses.l1, 2), ("div", losses.divergence, 3), ("att", losses.attention, 4)]
+        parts = [("L1", losses.l1, 3), ("div", losses.divergence, 4), ("att", losses.attention, 5)]
         left = [
             Part(formatting.loss(losses.total), style, label="loss"),
             *(
@@ -220,12 +258,27 @@ def loss_line(snapshot: Snapshot, width: int) -> Content:
         ]
     if snapshot.held_out is not None:
         held_out = formatting.loss(snapshot.held_out)
-        left.append(Part(held_out, "bold $held-out", gap="   ", label="held-out"))
+        left.append(Part(held_out, "bold $held-out", label="held-out"))
+        change, span = trend(snapshot.curve)
+        left += [Part(change, rank=1, gap=" "), Part(span, "$quiet", rank=3, gap=" ")]
     if rate is None:
         return line(left, [], width)
     right = [
         Part(f"{snapshot.skipped:,} skipped" if snapshot.skipped else "", "$warning", rank=3),
-        Part(formatting.learning_rate(rate), rank=1, label="lr"),
-        Part(formatting.rate_factor(snapshot.rate_factor), "$warning", rank=2, gap=" "),
+        Part(formatting.learning_rate(rate), rank=2, label="lr"),
+        Part(formatting.rate_factor(snapshot.rate_factor), "$warning", rank=3, gap=" "),
     ]
     return line(left, right, width)
+
+
+def trend(curve: LossCurve) -> tuple[str, str]:
+    """Say how the held-out loss changed, and over which steps: `↓ 1.4 %`, `over 5,000 steps`.
+
+    The newest evaluation is compared with that five before it, or the first.
+    """
+    losses, steps = curve.held_out[-_TREND_POINTS:], curve.held_out_steps[-_TREND_POINTS:]
+    if len(losses) < 2 or not all(map(math.isfinite, losses)) or losses[0] <= 0:
+        return "", ""
+    change = 100 * (losses[-1] / losses[0] - 1)
+    arrow = "→" if abs(change) < _NO_CHANGE else "↓" if change < 0 else "↑"
+    return f"{arrow} {abs(change):.1f} %", f"over {steps[-1] - steps[0]:,} steps"

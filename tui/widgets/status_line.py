@@ -28,22 +28,27 @@ class Part:
 
 
 def line(left: Sequence[Part], right: Sequence[Part], width: int) -> Content:
-    """Set parts at both ends of a line of `width` cells.
-
-    Parts of the highest rank are left out, one at a time, until the rest fits.
-    """
-    left, right = [part for part in left if part.text], [part for part in right if part.text]
-    while True:
-        start, end = _join(left), _join(right)
-        room = width - start.cell_length - end.cell_length
-        spare = max((*left, *right), key=lambda part: part.rank, default=None)
-        if room >= 2 or (room >= 0 and not right) or spare is None or spare.rank == 0:
-            break
-        (left if spare in left else right).remove(spare)
+    """Set parts at both ends of a line of `width` cells, leaving out what has no room."""
+    left, right = fitting(left, right, width)
+    start, end = join(left), join(right)
     return start.truncate(max(0, width - end.cell_length), pad=True) + end if right else start
 
 
-def _join(parts: Sequence[Part]) -> Content:
+def fitting(
+    left: Sequence[Part], right: Sequence[Part], width: int
+) -> tuple[list[Part], list[Part]]:
+    """Leave out parts of the highest rank, one at a time, until the rest fits."""
+    left, right = [part for part in left if part.text], [part for part in right if part.text]
+    while True:
+        room = width - join(left).cell_length - join(right).cell_length
+        spare = max((*left, *right), key=lambda part: part.rank, default=None)
+        if room >= 2 or (room >= 0 and not right) or spare is None or spare.rank == 0:
+            return left, right
+        (left if spare in left else right).remove(spare)
+
+
+def join(parts: Sequence[Part]) -> Content:
+    """Write parts one after the other."""
     pieces: list[str | tuple[str, str]] = []
     for index, part in enumerate(parts):
         # In one piece: every change of style costs forty bytes on the wire.

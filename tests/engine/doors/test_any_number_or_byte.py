@@ -191,6 +191,10 @@ def test_no_number_in_a_small_file_is_a_surprise(voice):
         network / "stop.json": {"text": "+20k", "step": 20_000},
         voice.folder / "spend.jsonl": entry,
         voice.folder / "spend.open": entry,
+        voice.folder / "comparisons.jsonl": {
+            **{"time": 1.0, "network": "text2mel", "a": 3, "b": 5, "answer": "a", "ssrn_step": 4},
+            **{"sentence": "a", "files": ["a.wav", "b.wav"]},
+        },
         voice.samples / "samples.jsonl": {**sample, "original": None},
     }
     key = files[voice.check_record]["key"]

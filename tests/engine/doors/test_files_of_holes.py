@@ -64,6 +64,7 @@ def test_each_is_told_in_a_sentence_and_takes_little_memory(make, tmp_path):
         (["train", "--voice", str(tmp_path / "voice voice.toml"), "--headless"], 2, "1,048,576"),
         (["info", make("voice", "spend.jsonl")], 2, "too large (maximum 134,217,728 bytes)"),
         (["train", "--voice", str(tmp_path / "voice spend.jsonl"), "--headless"], 2, "134,217,728"),
+        (["info", make("voice", "comparisons.jsonl")], 2, "move the file away to begin anew"),
         (["info", make("voice", "corpus.json")], 0, "cannot be read"),
         (["info", make("voice", f"{checkpoint}/state.json")], 0, "step-000000005"),
         (

@@ -12,6 +12,7 @@ from engine.data.corpus_changes import checksum
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
 from engine.voice.check_record import load_record
+from engine.voice.comparisons import read_comparisons
 from engine.voice.folder import Voice
 from engine.voice.history import History
 from engine.voice.samples import read_samples
@@ -173,11 +174,20 @@ def test_settings_that_mean_harm_are_one_sentence(voice, line):
 def test_lines_that_are_bombs_are_passed_over(voice):
     lines = [*BOMBS, '{"step": 3, "loss": 0.5}', *BOMBS, ""]
     voice.samples.mkdir()
-    for place in ("text2mel/history.jsonl", "spend.jsonl", "spend.open", "samples/samples.jsonl"):
+    spend = ("spend.jsonl", "spend.open")
+    for place in ("text2mel/history.jsonl", *spend, "samples/samples.jsonl", "comparisons.jsonl"):
         (voice.folder / place).write_text("\n".join(lines))
     assert History(voice.history("text2mel"), up_to=5).curve.losses == (0.5,)
     assert SpendLog(voice.folder / "spend.jsonl").usd == 0
     assert read_samples(voice) == []
+    assert read_comparisons(voice) == ()
+
+
+def test_answers_about_more_checkpoints_than_there_can_be_take_no_memory(voice):
+    same = '"network": "text2mel", "answer": "a", "sentence": "a", "files": ["a", "b"]}'
+    lines = [f'{{"time": 1, "a": {step}, "b": {step + 1}, {same}' for step in range(30_000)]
+    (voice.folder / "comparisons.jsonl").write_text("\n".join(lines))
+    assert len(describe(voice.folder)["comparisons"]["text2mel"]) == 50
 
 
 @pytest.mark.slow
@@ -200,6 +210,7 @@ def test_impossible_spend_lines_prevent_no_run(voice, training):
         {"file": "/etc/passwd"},
         {"file": "a\0b"},
         {"file": 5},
+        {"file": "samples.jsonl", "automatic": True},
         {"original": ["x"]},
         {"step": 10**300},
         {"seconds": float("inf")},

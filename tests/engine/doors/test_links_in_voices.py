@@ -19,6 +19,7 @@ FILES = [
     "voice.toml",
     "spend.jsonl",
     "spend.open",
+    "comparisons.jsonl",
     "corpus.json",
     "check.json",
     "text2mel/history.jsonl",

@@ -5,6 +5,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
+from engine.voice.comparisons import Comparison, append_comparison
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 from tui.cli import app
@@ -54,3 +55,16 @@ def test_what_no_check_wrote_is_shown_as_it_is(told, said):
 
 def test_without_unknown_characters_it_says_none(told):
     assert any(line.split() == ["unknown", "characters", "none"] for line in told([]))
+
+
+def test_what_blind_comparisons_say_is_shown(tmp_path):
+    voice = Voice.create(tmp_path, VoiceSettings(tmp_path / "corpus"))
+    for number in range(6):
+        files, sentence = ("a.wav", "b.wav"), f"Sentence {number}."
+        append_comparison(voice, Comparison(1.0, "text2mel", 900, 800, "a", sentence, files))
+    result = CliRunner().invoke(app, ["info", str(tmp_path)], env={"COLUMNS": "160"})
+    line = "comparisons of Text2Mel 900 wins: better than 800 in 6 of 6 answers (95 % interval 52"
+    assert line in " ".join(result.stdout.split())
+    described = CliRunner().invoke(app, ["info", str(tmp_path), "--json"]).stdout
+    [pair] = json.loads(described)["comparisons"]["text2mel"]
+    assert (pair["steps"], pair["answers"], pair["best"]) == ([800, 900], 6, 900)

@@ -145,7 +145,7 @@ def test_the_status_names_the_machine_and_price_source():
     machine = Machine("aws", "g5.xlarge", "us-east-1b", "us-east-1", spot=True)
     snapshot = training(machine=machine, price_source="AWS spot us-east-1b, 14:00", price=0.43)
     assert "AWS g5.xlarge us-east-1b spot" in title_line(snapshot, "14:02", 140).plain
-    assert "$0.43/h, AWS spot us-east-1b, 14:00" in money_line(snapshot, 140).plain
+    assert "$0.43/h, AWS spot us-east-1b, 14:00" in money_line(snapshot, None, 140).plain
     for width in (60, 80):
         assert title_line(snapshot, "14:02", width).cell_length <= width
 

@@ -1,0 +1,44 @@
+"""The checkpoints on disk, and why each is kept."""
+
+from rich.text import Text
+from textual.widgets import DataTable
+
+from engine.run.sample import KeptCheckpoint
+from tui import formatting
+from tui.formatting import NETWORKS
+
+
+class Checkpoints(DataTable[Text]):
+    """A table of checkpoints, the newest on top: step, held-out loss, and why it is kept."""
+
+    BORDER_TITLE = "checkpoints"
+
+    def __init__(self) -> None:
+        super().__init__(id="checkpoints", classes="panel", cursor_type="none", zebra_stripes=False)
+        self._shown: tuple[KeptCheckpoint, ...] | None = None
+
+    def on_mount(self) -> None:
+        for title in ("step", "network", "held-out", "kept as"):
+            self.add_column(title)
+
+    def show(self, checkpoints: tuple[KeptCheckpoint, ...]) -> None:
+        """List other checkpoints."""
+        if checkpoints is self._shown:
+            return
+        self._shown = checkpoints
+        self.clear()
+        newest = {one.network: one for one in checkpoints}
+        newest_first = sorted(checkpoints, key=lambda one: (one.network, one.step), reverse=True)
+        for one in newest_first:
+            self.add_row(*_cells(one, is_newest=newest[one.network] is one))
+
+
+def _cells(one: KeptCheckpoint, *, is_newest: bool) -> list[Text]:
+    reasons = {"newest": is_newest, "★ best held-out": one.best, "base": one.base}
+    held_out = "" if one.held_out is None else formatting.loss(one.held_out)
+    return [
+        Text(f"{one.step:,}", justify="right"),
+        Text(NETWORKS[one.network]),
+        Text(held_out, justify="right"),
+        Text(", ".join(reason for reason, holds in reasons.items() if holds)),
+    ]
