@@ -68,13 +68,8 @@ class BlindTest:
         self._voice = Voice.open(snapshot.voice_folder)
         self.network: NetworkName = snapshot.network
         """The network whose checkpoints are compared."""
-        self.steps = tuple(sorted(set(steps) or _chosen(snapshot)))
+        self.steps = steps_to_compare(snapshot, steps)
         """Those that are compared, the oldest first."""
-        if len(self.steps) < 2:
-            raise InputError(
-                "There is only one checkpoint to compare; another comes with training, or c saves "
-                "one."
-            )
         self.sentences = _sentences(self._voice, snapshot)
         if not self.sentences:
             raise InputError("There is no sentence to compare with.")
@@ -114,10 +109,8 @@ class BlindTest:
         return seldom[int(self._random.integers(len(seldom)))]
 
     def give_up(self, sentence: str) -> None:
-        """Compare with other sentences from now on; raises `InputError` if there is none."""
+        """Compare with other sentences from now on, though it be none."""
         self.sentences = tuple(one for one in self.sentences if one != sentence)
-        if not self.sentences:
-            raise InputError("The voice could not speak what is to be compared; see the log.")
 
     def samples(self, trial: Trial, snapshot: Snapshot) -> tuple[Sample, Sample] | None:
         """Return the samples of a trial, a's first; None until both are there, made alike.
@@ -185,11 +178,12 @@ class Round:
     """A trial on its way from its choice to its answer, and the next being spoken meanwhile."""
 
     def __init__(self, test: BlindTest, send: Callable[[Audition], object]) -> None:
-        """Begin with a first trial; `send` has something spoken."""
+        """Begin with a first trial; `send` has something spoken, or raises `InputError`."""
         self.test = test
         self._send = send
         self._requested: dict[str, tuple[int, float]] = {}
         """Under the names of trials: the auditions that will have ended then, and when."""
+        self._refusal = "The voice could not speak what is to be compared; see the log."
         self._next: Trial | None = None
         self.trial = test.draw()
         """What is compared now."""
@@ -204,14 +198,13 @@ class Round:
         does not speak gives way to another.
 
         Raises:
-            InputError: none of the sentences can be spoken, or a sample cannot be read.
+            InputError: none of the sentences can be spoken, and why; or a sample cannot be read.
         """
         if self.sounds is None:
             self._samples = self.test.samples(self.trial, snapshot)
             if self._samples is None:
                 if not self._is_coming(self.trial, snapshot):
-                    self.test.give_up(self.trial.sentence)
-                    self.trial = self.test.draw()
+                    self._choose_another()
                 return False
             self.sounds = equally_loud(*(sample.path for sample in self._samples))
         if self._next is None:
@@ -219,12 +212,22 @@ class Round:
         self._is_coming(self._next, snapshot)
         return True
 
+    def _choose_another(self) -> None:
+        self.test.give_up(self.trial.sentence)
+        if not self.test.sentences:
+            raise InputError(self._refusal)
+        self.trial = self.test.draw()
+
     def _is_coming(self, trial: Trial, snapshot: Snapshot) -> bool:
         """Have spoken, once, what a trial lacks; return whether that may still come."""
         lacks = self.test.requests(trial, snapshot)
         if trial.name not in self._requested:
-            for audition in lacks:
-                self._send(audition)
+            try:
+                for audition in lacks:
+                    self._send(audition)
+            except InputError as error:
+                self._refusal = str(error)
+                return False
             self._requested[trial.name] = snapshot.auditions + len(lacks), time.monotonic()
         ended, since = self._requested[trial.name]
         over = snapshot.auditions >= ended and not snapshot.auditioning
@@ -241,8 +244,24 @@ class Round:
         self.sounds = self._samples = None
 
 
-def _chosen(snapshot: Snapshot) -> list[int]:
-    """The checkpoints on disk; of too many the base, the best, the newest and some between."""
+def steps_to_compare(snapshot: Snapshot, chosen: Iterable[int] = ()) -> tuple[int, ...]:
+    """The checkpoints that somebody chose, or those on disk, the oldest first.
+
+    Of too many on disk they are the base, the best, the newest, the chosen one and some between.
+
+    Raises:
+        InputError: there are not two.
+    """
+    steps = set(chosen)
+    found = steps if len(steps) > 1 else {*steps, *_on_disk(snapshot)}
+    if len(found) < 2:
+        raise InputError(
+            "There are no two checkpoints to compare yet; each that is saved can be compared."
+        )
+    return tuple(sorted(found))
+
+
+def _on_disk(snapshot: Snapshot) -> list[int]:
     kept = [one for one in snapshot.checkpoints if one.network == snapshot.network]
     if len(kept) <= MAX_CHECKPOINTS:
         return [one.step for one in kept]

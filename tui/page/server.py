@@ -10,7 +10,6 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 from urllib.parse import quote
 
 import msgspec
@@ -29,12 +28,13 @@ from engine.errors import InputError
 from engine.formatting import printable
 from engine.run.commands import MAX_SENTENCE_CHARACTERS, Audition
 from engine.run.sample import StepChoice
-from engine.serialization import from_json
 from engine.speech.growing import growing_path
 from tui.page import sounds
+from tui.page.blind import BlindTests
 from tui.page.client import Page, announce, find_page
 from tui.page.events import Events
-from tui.page.security import BEARER, MAX_BODY, Guard, error_of, unexpected
+from tui.page.requests import REQUEST_WITHIN, attempt, body_of
+from tui.page.security import BEARER, Guard, error_of, unexpected
 from tui.page.voices import PageVoice, Voices, voice_id
 
 DEFAULT_PORT = 8765
@@ -42,14 +42,10 @@ _PORTS = 50
 """Ports that are tried from the default one on."""
 _STATIC = Path(__file__).with_name("static")
 _MAX_CONNECTIONS = 256
-_REQUEST_WITHIN = 10.0
-"""Seconds that a browser may take to send a request."""
 _UNUSED_SECONDS = 600.0
 """Without a run and without a browser, after which a page that nobody waits for ends."""
 _LOOK_SECONDS = 1.0
 _MAX_SHOWN = 64
-
-_T = TypeVar("_T")
 
 
 class _Speak(msgspec.Struct):
@@ -110,6 +106,7 @@ class PageApp:
             Route(voice + "/speak", self.speak, methods=["POST"]),
             Route(voice + "/read", self.read, methods=["POST"]),
             Route(voice + "/heard", self.heard, methods=["POST"]),
+            *BlindTests(self._voice).routes(voice + "/blind"),
             Route("/sound", self.sound, methods=["POST"]),
             Route("/play", self.play, methods=["POST"]),
             Route("/played/{name}", self.played),
@@ -156,40 +153,40 @@ class PageApp:
     async def clip(self, request: Request) -> Response:
         """A recording of a voice's corpus."""
         voice, clip = self._voice(request), request.path_params["clip"]
-        return await sounds.recording(request, await self._try(voice.recording, clip))
+        return await sounds.recording(request, await attempt(voice.recording, clip))
 
     async def speak(self, request: Request) -> Response:
         """Have a sentence spoken."""
-        voice, asked = self._voice(request), await _body(request, _Speak)
+        voice, asked = self._voice(request), await body_of(request, _Speak)
         if len(asked.sentence) > MAX_SENTENCE_CHARACTERS:
             raise HTTPException(
                 400, f"The sentence is too long (maximum {MAX_SENTENCE_CHARACTERS:,})."
             )
         command = Audition(asked.sentence.strip(), asked.step, asked.ssrn_step)
-        await self._try(voice.speak, command)
+        await attempt(voice.speak, command)
         return JSONResponse({}, 202)
 
     async def read(self, request: Request) -> Response:
         """How a voice reads a text."""
-        voice, asked = self._voice(request), await _body(request, _Read)
-        return JSONResponse(await self._try(voice.read, asked.text[:MAX_SENTENCE_CHARACTERS]))
+        voice, asked = self._voice(request), await body_of(request, _Read)
+        return JSONResponse(await attempt(voice.read, asked.text[:MAX_SENTENCE_CHARACTERS]))
 
     async def heard(self, request: Request) -> Response:
         """Somebody has played a sample."""
-        voice, asked = self._voice(request), await _body(request, _Heard)
-        await self._try(voice.mark_heard, asked.file)
+        voice, asked = self._voice(request), await body_of(request, _Heard)
+        await attempt(voice.mark_heard, asked.file)
         return JSONResponse({})
 
     async def sound(self, request: Request) -> Response:
         """A tab says whether it can be heard; it was used just now."""
-        asked = await _body(request, _Sound)
+        asked = await body_of(request, _Sound)
         self.events.switch_sound(asked.tab[:64], asked.on)
         return JSONResponse({})
 
     async def play(self, request: Request) -> Response:
         """A terminal asks for a sound, which may be any file of this user's, or who listens."""
         _require_token(request)
-        asked = await _body(request, _Play)
+        asked = await body_of(request, _Play)
         if not asked.path:
             return JSONResponse({"listeners": len(self.events.listening)})
         path, voice = Path(asked.path), voice_id(Path(asked.voice))
@@ -218,9 +215,9 @@ class PageApp:
     async def show(self, request: Request) -> Response:
         """A terminal asks whether the page is there, and may name a voice that it is to show."""
         _require_token(request)
-        asked = await _body(request, _Show)
+        asked = await body_of(request, _Show)
         if asked.folder:
-            await self._try(self.voices.name, Path(asked.folder))
+            await attempt(self.voices.name, Path(asked.folder))
         return JSONResponse({})
 
     def _voice(self, request: Request) -> PageVoice:
@@ -228,13 +225,6 @@ class PageApp:
         if voice is None:
             raise HTTPException(404, "There is no such voice on this page.")
         return voice
-
-    async def _try(self, work: Callable[..., _T], *given: object) -> _T:
-        """Do something that may read files, in a thread; what is wrong goes to the browser."""
-        try:
-            return await run_in_threadpool(work, *given)
-        except InputError as error:
-            raise HTTPException(400, str(error)) from error
 
     async def follow_runs(self) -> None:
         """Look for runs that begin and end, for ever."""
@@ -248,22 +238,6 @@ class PageApp:
         return time.monotonic() - max(self.voices.last_running, self.events.last_watched)
 
 
-async def _body(request: Request, kind: type[_T]) -> _T:
-    """Read what a browser sends."""
-    content = bytearray()
-    try:
-        async with asyncio.timeout(_REQUEST_WITHIN):
-            async for chunk in request.stream():
-                content += chunk
-                if len(content) > MAX_BODY:
-                    raise HTTPException(413, f"Too large (maximum {MAX_BODY:,} bytes).")
-        return from_json(bytes(content), kind, "the request")
-    except TimeoutError:
-        raise HTTPException(408, "The request did not arrive in time.") from None
-    except InputError as error:
-        raise HTTPException(400, f"Not understood: {error}.") from error
-
-
 def _require_token(request: Request) -> None:
     if request.scope["browser"] != BEARER:
         raise HTTPException(403, "Only a terminal may ask for this.")
@@ -275,7 +249,7 @@ class _Protocol(H11Protocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin to wait."""
         super().connection_made(transport)
-        self._deadline = self.loop.time() + _REQUEST_WITHIN
+        self._deadline = self.loop.time() + REQUEST_WITHIN
         self._wait()
 
     def data_received(self, data: bytes) -> None:
@@ -285,7 +259,7 @@ class _Protocol(H11Protocol):
 
     def on_response_complete(self) -> None:
         """Wait for the next request."""
-        self._deadline = self.loop.time() + _REQUEST_WITHIN
+        self._deadline = self.loop.time() + REQUEST_WITHIN
         super().on_response_complete()
 
     def _wait(self) -> None:
@@ -311,7 +285,7 @@ class _Server(uvicorn.Server):
                 server_header=False,
                 proxy_headers=False,
                 limit_concurrency=_MAX_CONNECTIONS,
-                timeout_keep_alive=int(_REQUEST_WITHIN),
+                timeout_keep_alive=int(REQUEST_WITHIN),
                 timeout_graceful_shutdown=1,
             )
         )

@@ -177,7 +177,7 @@ def test_ssrn_is_compared_by_held_out_recordings(voice):
 
 
 def test_there_must_be_two_checkpoints_and_a_sentence(voice, tmp_path):
-    with pytest.raises(InputError, match="only one checkpoint to compare"):
+    with pytest.raises(InputError, match="no two checkpoints to compare yet"):
         BlindTest(Run(voice, steps=(10,)).snapshot)
     silent = Voice.create(tmp_path / "silent", VoiceSettings(tmp_path / "gone"))
     with pytest.raises(InputError, match="no sentence to compare with"):
