@@ -58,10 +58,10 @@ class ListenDialog(Dialog[None]):
 
     def _show_page(self, page: Page, command: str, forwarded: bool) -> None:
         self._address, self._command = page.address, command
-        run = [_RUN, Content.styled(command, "bold"), ""] if command else []
+        run: list[Content | str] = [_RUN, Content.styled(command, "bold"), ""] if command else []
         opening = _THEN_OPEN if command else _FORWARDED if forwarded else _HERE
         link = Content.styled(self._address, Style(link=self._address, bold=True, underline=True))
-        lines = [*run, opening, link, "", Content.styled(_OUTLIVES, "$quiet")]
+        lines: list[Content | str] = [*run, opening, link, "", Content.styled(_OUTLIVES, "$quiet")]
         self._words.update(Content("\n").join(map(_content, lines)))
         copies = "y copies the command · " if command else ""
         self._hint.update(f"{copies}u copies the address · esc closes")
