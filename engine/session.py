@@ -110,6 +110,7 @@ class Session:
             own=options.attended,
         )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
+        self._publisher.on_speaking = self._server.wake
         self._folder = FolderWatch(
             self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
         )

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 from textual.binding import Binding
 
@@ -15,6 +16,11 @@ class Moment:
     snapshot: Snapshot
     plots: int = 0
     """Attention plots to choose from."""
+    clip: str = ""
+    """The clip that the highlighted finding of a check is about."""
+    file: str = ""
+    """The file that it is about."""
+    clip_left_out: Literal["", "by hand", "by the check"] = ""
     one_panel: bool = False
     """Whether the screen has room for one panel at a time."""
     figures_in_sight: bool = False
@@ -159,6 +165,17 @@ def _not_started(moment: Moment) -> str:
     return f"training has not started{hint}" if moment.phase is Phase.CHECKED else ""
 
 
+def _nothing_to_play(moment: Moment) -> str:
+    return "" if moment.clip or moment.file else "this finding is about no recording"
+
+
+def _not_to_leave_out(moment: Moment) -> str:
+    if not moment.clip:
+        return "this finding is about no clip of the list"
+    used_anyway = "; train --keep-errors uses such clips"
+    return f"its error leaves it out{used_anyway}" if moment.clip_left_out else _ended(moment)
+
+
 def _speak(moment: Moment) -> str:
     if moment.snapshot.network == "ssrn":
         return "Play a held-out recording as the current SSRN rebuilds it"
@@ -238,8 +255,16 @@ CHECK_KEYS: tuple[Key, ...] = (
         priority=True, steers=True),
     Key("c", "clean", "clean first", "Make a clean copy beside the corpus and train on that",
         _started, steers=True),
-    Key("h,space", "hold", "hold", "Stop the countdown and wait for your answer", _cannot_hold,
+    Key("h", "hold", "hold", "Stop the countdown and wait for your answer", _cannot_hold,
         steers=True),
+    Key("space", "play", "play", "Play the recording that the finding is about", _nothing_to_play,
+        priority=True),
+    Key("x", "leave_out", "leave out", "Leave the clip out of training", _not_to_leave_out,
+        lambda moment: moment.clip_left_out == "by hand", steers=True),
+    Key("x", "take_in", "take in", "Use the clip in training again", _ended,
+        lambda moment: moment.clip_left_out != "by hand", steers=True),
+    Key("y", "copy_player", "copy", "Copy a command that plays it on your machine",
+        _nothing_to_play, show=False),
     Key("tab", "figures", "figures", "Switch between findings and figures",
         lambda moment: "they are already on the screen" if moment.figures_in_sight else "",
         priority=True),

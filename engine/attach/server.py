@@ -115,7 +115,10 @@ class Server:
         self._successor: Listener | None = None
         """Opened in place of a removed socket, for the thread to take."""
         self._closing = threading.Event()
-        self._wake = os.eventfd(0, os.EFD_CLOEXEC)
+        self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        # Held by those who wake the thread, for the number to be no other file's by then.
+        self._waking = threading.Lock()
+        self._closed = False
         self._thread = threading.Thread(target=self._run, name="attach", daemon=True)
         self._registration: Registration | None = None
         self._newest = snapshot()
@@ -151,15 +154,23 @@ class Server:
         if missed and self._missed:
             self._successor = Listener(folder)
 
+    def wake(self) -> None:
+        """Have the newest snapshot shown now, not with the next look; any thread may call it."""
+        with self._waking:
+            if not self._closed:
+                os.eventfd_write(self._wake, 1)
+
     def close(self) -> None:
         """Show the screens how the run ended, and remove the socket; takes seconds at most."""
         self._closing.set()
         if self._thread.ident is not None:
-            os.eventfd_write(self._wake, 1)
+            self.wake()
             self._thread.join(_LAST_SECONDS + 1)
         if not self._thread.is_alive():
-            self._selector.close()
-            os.close(self._wake)
+            with self._waking:
+                self._closed = True
+                self._selector.close()
+                os.close(self._wake)
 
     # What follows runs in the thread.
 
@@ -204,6 +215,9 @@ class Server:
         for key, _ in self._selector.select(max(0.0, until - monotonic())):
             if isinstance(key.data, _Client):
                 self._serve(key.data, self._receive)
+            elif key.fileobj == self._wake:
+                os.eventfd_read(self._wake)
+                self._next_look = 0.0
             elif self._listener is not None and key.fileobj is self._listener.socket:
                 self._accept(self._listener)
 

@@ -114,7 +114,7 @@ class CorpusScan:
                 name = path.relative_to(self.dataset / RECORDINGS).with_suffix("")
                 found.setdefault(recording_key(name), []).append(path)
         for paths in found.values():
-            paths.sort(key=lambda one: (RECORDING_SUFFIXES.index(one.suffix.lower()), one.name))
+            paths.sort(key=_preference)
         return found
 
 
@@ -200,6 +200,25 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
             f" Line {first.line}, {first.clip_id}: {first.reason}."
         )
     return Corpus(scan.dataset, tuple(clips), tuple(rejected))
+
+
+def find_recording(dataset: Path, clip_id: str) -> Path | None:
+    """Find the recording of a clip by its id; None where there is none of that name."""
+    name = recording_key(clip_id)
+    place = dataset / RECORDINGS / name
+    if ".." in place.parts or not place.parent.is_dir():
+        return None
+    found = [
+        path
+        for path in place.parent.iterdir()
+        if path.suffix.lower() in RECORDING_SUFFIXES and recording_key(path.stem) == place.name
+    ]
+    return min(found, key=_preference, default=None)
+
+
+def _preference(path: Path) -> tuple[int, str]:
+    """Orders the recordings of a clip, the one that is used first."""
+    return RECORDING_SUFFIXES.index(path.suffix.lower()), path.name
 
 
 def too_long(seconds: float, limits: Limits, audio: AudioSpec) -> str:

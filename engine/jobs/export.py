@@ -14,6 +14,7 @@ from engine.checkpoints.state import DamagedCheckpointError
 from engine.errors import InputError
 from engine.files import SHARED, fsync, new_folder, replacing
 from engine.formatting import duration, printable, timestamp
+from engine.run.sample import StepChoice
 from engine.speech.kept import resolve
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.layout import CheckpointEntry
@@ -35,7 +36,7 @@ class Exported:
 
 
 def export_voice(
-    voice_folder: Path, out: Path, *, step: int | None = None, half: bool = False
+    voice_folder: Path, out: Path, *, step: StepChoice | None = None, half: bool = False
 ) -> Exported:
     """Write a small voice folder: settings, one checkpoint per network, and a README.
 

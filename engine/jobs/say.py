@@ -11,7 +11,8 @@ from engine.checkpoints.state import OPTIMIZER_FILE
 from engine.choices import NETWORKS, SynthesisName
 from engine.errors import InputError
 from engine.files import PRIVATE, SHARED, write_whole
-from engine.machine.device import choose_device, leave_a_core_for_the_screen
+from engine.machine.device import choose_device, compute_on_one_thread
+from engine.run.sample import StepChoice
 from engine.speech.growing import write_wav
 from engine.speech.speaker import open_speaker
 from engine.speech.utterance import Utterance
@@ -40,18 +41,20 @@ def say(
     voice_folder: Path,
     text: str,
     *,
-    step: int | None = None,
+    step: StepChoice | None = None,
+    ssrn_step: StepChoice | None = None,
     synthesis: SynthesisName = "standard",
     out: Path | None = None,
     arrays: Path | None = None,
     device: str = "cpu",
 ) -> Said:
-    """Speak a text with a voice's checkpoint and its newest SSRN.
+    """Speak a text with checkpoints of a voice.
 
     Args:
         voice_folder: the voice.
         text: what to say.
-        step: a checkpoint of Text2Mel; the newest without it.
+        step: the checkpoint of Text2Mel; the newest without it.
+        ssrn_step: the checkpoint of SSRN; likewise.
         synthesis: our own, or that of the BBC's code, for comparison with what that computed.
         out: the WAV file; without it a new file among the voice's samples, or in the current folder
             where the voice is an export.
@@ -69,10 +72,10 @@ def say(
     if out is not None and out.suffix.lower() not in ("", ".wav"):
         raise InputError(f"--out {out}: only WAV is written; give a name that ends in .wav.")
     target = choose_device(device)
-    leave_a_core_for_the_screen()
+    compute_on_one_thread()
     voice = Voice.open(voice_folder)
     folder = _place_of_samples(voice) if out is None else out.parent
-    speaker = open_speaker(voice, step)
+    speaker = open_speaker(voice, step, ssrn_step)
     for network in (speaker.text2mel, speaker.ssrn):
         if network is not None:
             network.to(target)

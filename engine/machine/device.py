@@ -3,6 +3,7 @@
 import gc
 import os
 import re
+import threading
 from pathlib import Path
 
 import torch
@@ -161,6 +162,19 @@ def leave_a_core_for_the_screen() -> None:
     """
     cores = len(os.sched_getaffinity(0))
     torch.set_num_threads(max(1, min(torch.get_num_threads(), cores - 1)))
+
+
+def compute_on_one_thread() -> None:
+    """Have the calling thread share its arithmetic with no other; all others keep their number.
+
+    Speaking frame by frame makes small products, which take several times as long when shared.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    # Torch also notes the number for threads that have not computed yet, as a new one would.
+    other = threading.Thread(target=torch.set_num_threads, args=(threads,))
+    other.start()
+    other.join()
 
 
 # Out of memory, where torch raises no error class of its own for it: the host's, also as oneDNN

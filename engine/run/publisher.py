@@ -26,6 +26,8 @@ class Publisher:
     def __init__(self, first: Snapshot) -> None:
         self._snapshot = first
         self._turn = threading.Lock()
+        self.on_speaking: Callable[[], None] = lambda: None
+        """Called when a sample begins or ends to be heard: who listens is waiting for it."""
         self.beats = 0
         """How often the engine's thread has shown that it moves; see `beat`."""
 
@@ -46,6 +48,8 @@ class Publisher:
         """Replace fields of the snapshot."""
         with self._turn:
             self._snapshot = replace(self._snapshot, **changes)
+        if "speaking" in changes:
+            self.on_speaking()
 
     def event(self, text: str, severity: str = "information") -> None:
         """Tell the person, and the log file, that something happened."""

@@ -1,13 +1,32 @@
 """What the samples of a voice are, and the checkpoints that can speak."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from engine.choices import NetworkName
+from engine.errors import InputError
 
 StepChoice = int | Literal["best", "base"]
 """Which checkpoint speaks: that of a step, the one with the least held-out loss, or the base."""
+
+_STEP = re.compile(r"([0-9]{1,10}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(k?)", re.ASCII)
+
+
+def parse_step(text: str, option: str) -> StepChoice:
+    """Read which checkpoint is meant: `12000`, `12,000`, `12k`, `best` or `base`.
+
+    Raises:
+        InputError: it is none of these; the message names the option.
+    """
+    word = text.strip().lower()
+    if word in ("best", "base"):
+        return "best" if word == "best" else "base"
+    match = _STEP.fullmatch(word)
+    if match is None:
+        raise InputError(f"{option} is {text!r}; write a step such as 12000, or best, or base.")
+    return int(match[1].replace(",", "")) * (1000 if match[2] else 1)
 
 
 @dataclass(frozen=True, slots=True)

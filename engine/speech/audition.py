@@ -18,7 +18,7 @@ from engine.data.audio import load_recording
 from engine.data.features import FeatureStore
 from engine.errors import Cancelled, EngineError, VoicecoachError
 from engine.machine.background import BackgroundThread
-from engine.machine.device import is_out_of_memory
+from engine.machine.device import compute_on_one_thread, is_out_of_memory
 from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
@@ -49,8 +49,9 @@ class NetworkInTraining:
 
     spec: NetworkSpec
     symbols: str
-    copy_weights: Callable[[], tuple[int, Mapping[str, Tensor]]]
-    """Returns the step and copies on the CPU of its weights; called from another thread."""
+    copy_weights: Callable[[Mapping[str, Tensor] | None], tuple[int, Mapping[str, Tensor]]]
+    """Returns the step and copies on the CPU of its weights, if possible in those of an earlier
+    call; called from another thread."""
     store: FeatureStore
     held_out: Sequence[int]
     """Clips of the store; the first is what SSRN makes sound again unless told otherwise."""
@@ -83,6 +84,8 @@ class Auditions:
         self._publisher = publisher
         self._training = training
         self._networks = Networks(voice)
+        self._weights: Mapping[str, Tensor] | None = None
+        self._ready = False
         self._recordings = _by_text(training)
         self._turn = threading.Lock()
         self._asked: deque[AuditionRequest] = deque()
@@ -96,6 +99,7 @@ class Auditions:
         self._refused = ""
         self._worker = BackgroundThread("making a sample", self._work, publisher.event)
         self._worker.start()
+        self._worker.request()  # see `_get_ready`
 
     @property
     def idle(self) -> bool:
@@ -160,6 +164,9 @@ class Auditions:
     # What follows runs in the thread.
 
     def _work(self) -> None:
+        if not self._ready:
+            self._ready = True
+            self._get_ready()
         self._samples.write_marks()
         while (request := self._next()) is not None:
             started = monotonic()
@@ -167,6 +174,14 @@ class Auditions:
                 self._make(request)
             finally:
                 self._end_turn(request, monotonic() - started)
+
+    def _get_ready(self) -> None:
+        """Load what most samples need, for the first to be heard as soon as later ones."""
+        compute_on_one_thread()
+        try:
+            self._load(AuditionRequest(""))
+        except VoicecoachError as error:
+            _log.info("nothing can be spoken yet: %s", error)  # told whoever asks for a sample
 
     def _next(self) -> AuditionRequest | None:
         with self._turn:
@@ -242,12 +257,13 @@ class Auditions:
         if self._training is None or choice is not None:
             return self._networks.load(network, choice)
         try:
-            step, weights = self._training.copy_weights()
+            step, self._weights = self._training.copy_weights(self._weights)
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             raise EngineError("not enough memory for a copy of the weights") from error
-        return Loaded(network_with(self._training.spec, weights), step, self._training.symbols)
+        spec, symbols = self._training.spec, self._training.symbols
+        return Loaded(network_with(spec, self._weights), step, symbols)
 
     def _recording_of(self, sentence: str) -> int | None:
         """The held-out clip that a sentence is the text of, by its number in the store."""

@@ -297,17 +297,24 @@ class Learner:
             "optimizer": self._optimizer.state(list(named)),
         }
 
-    def copy_ema_weights(self) -> tuple[int, dict[str, Tensor]]:
+    def copy_ema_weights(
+        self, into: Mapping[str, Tensor] | None = None
+    ) -> tuple[int, Mapping[str, Tensor]]:
         """Return the step, and copies on the CPU of its weights to speak with.
 
-        These are the EMA, if there is one. Other threads may call it, also during a step; it
-        waits for an update of the weights to end, not for the step.
+        These are the EMA, if there is one; they are copied `into` an earlier copy, if one is given.
+        Other threads may call it, also during a step: it waits for an update of the weights to
+        end, not for the step.
         """
         with self._updating:
             live = self.live_state()
             chosen = live["ema"] or live["weights"]
-            weights = {name: tensor.to("cpu", copy=True) for name, tensor in chosen.items()}
-            return self._step, weights
+            if into is None:
+                into = {name: tensor.to("cpu", copy=True) for name, tensor in chosen.items()}
+            else:
+                for name, tensor in chosen.items():
+                    into[name].copy_(tensor)
+            return self._step, into
 
     def load_weights(
         self, weights: Mapping[str, Tensor], ema: Mapping[str, Tensor] | None = None

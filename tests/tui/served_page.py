@@ -5,16 +5,19 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import httpx
 import numpy as np
 import uvicorn
-from fake_session import FakeSession, diagonal, training
+from fake_session import NOON, FakeSession, diagonal, training
 from paths import SPEECH
 
 from engine.data.audio import load_recording
 from engine.run.commands import Command
 from engine.run.sample import KeptCheckpoint, Sample, Speaking
+from engine.run.snapshot import Phase
 from engine.speech.attention_file import write_attention
 from engine.speech.growing import GrowingWav, write_wav
+from tui.page.events import Events
 from tui.page.security import Guard
 from tui.page.server import PageApp, open_port
 
@@ -49,17 +52,30 @@ class ServedPage:
             )
         )
         self.app = PageApp()
+        self._guarded: Guard | None = None
         self.voice = self.app.voices._known(voice)
         self.voice._session = self.session  # type: ignore[assignment]
-        self._bound = open_port(0)
+        self.port = 0
+        self.start()
+
+    def start(self) -> None:
+        """Serve, on the same port when it was ended before."""
+        self._bound = open_port(self.port)
         self.port = self._bound.getsockname()[1]
         config = uvicorn.Config(
-            Guard(self.app.app(), TOKEN, self.port),
-            lifespan="off", log_config=None, access_log=False, timeout_graceful_shutdown=1,
+            self._guard(), lifespan="off", log_config=None, access_log=False,
+            timeout_graceful_shutdown=1,
         )  # fmt: skip
+        self.app.events = Events(self.app.voices.as_json, self.app.voices.marks)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._serve, daemon=True)
         self._thread.start()
+
+    def _guard(self) -> Guard:
+        """The same after another start: it knows the cookies."""
+        if self._guarded is None:
+            self._guarded = Guard(self.app.app(), TOKEN, self.port)
+        return self._guarded
 
     @property
     def address(self) -> str:
@@ -74,6 +90,25 @@ class ServedPage:
         """Have the run show something else."""
         self.session.change(**fields)
         self.app.events.notice()
+
+    @property
+    def listeners(self) -> int:
+        """How many tabs have their sound on."""
+        return len(self.app.events._sounds)
+
+    def play_in_tab(self, path: Path) -> None:
+        """Ask for a sound as a terminal does."""
+        sound = {"voice": str(self._folder), "path": str(path), "title": path.name}
+        answer = httpx.post(
+            f"http://127.0.0.1:{self.port}/play",
+            json=sound,
+            headers={"Authorization": f"Bearer {TOKEN}"},
+        )
+        assert answer.json() == {"listeners": 1}
+
+    def fail(self, sentence: str) -> None:
+        """Have the run end by a fault."""
+        self.change(phase=Phase.FAILED, failure=sentence)
 
     def end(self) -> None:
         self.app.events.close()
@@ -99,9 +134,9 @@ class ServedPage:
         path = self.path(step, sentence)
         if not path.exists():
             write_wav(path, waveform, RATE)
-        seconds = len(waveform) / RATE
+        seconds, now = len(waveform) / RATE, NOON.timestamp() + step
         write_attention(path.with_suffix(".png"), diagonal(len(sentence), round(20 * seconds)))
-        sample = Sample(step, sentence, path, seconds, "", ssrn_step=767_000, time=1.77e9 + step)
+        sample = Sample(step, sentence, path, seconds, "", ssrn_step=767_000, time=now)
         samples = self.session.current.samples
         self.change(samples=(*samples, replace(sample, **fields)), speaking=None)
         return path

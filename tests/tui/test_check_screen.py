@@ -1,13 +1,16 @@
 """The check of the recordings on the screen: by itself before training, and on k during the run."""
 
+import re
 from dataclasses import replace
 
 import pytest
-from check_reports import BROKEN, CLEAN, missing
+from check_reports import BROKEN, CLEAN, missing, pause
 from fake_session import preparing, training
 from seeing import SIZES, opened
 
-from engine.run.commands import CleanFirst, Continue, Finish, Hold
+from engine.check.kinds import left_out_by_hand
+from engine.data.metadata import LEFT_OUT, Rejected
+from engine.run.commands import CleanFirst, Continue, Finish, Hold, KeyPressed, LeaveOut
 from engine.run.snapshot import Phase, Progress, Snapshot
 from tui.process.endings import ExitReason
 
@@ -36,8 +39,8 @@ async def test_errors_are_shown_before_training_without_a_key():
 @pytest.mark.slow
 async def test_a_key_answers_and_the_question_of_leaving_stays():
     async with opened(checked()) as run:
-        await run.press("enter", "c", "h", "space")
-        assert run.sent == [Continue(), CleanFirst(), Hold(), Hold()]
+        await run.press("enter", "c", "h")
+        assert run.sent == [Continue(), CleanFirst(), Hold()]
         # The line on top says what it did; a message would cover the advice.
         assert run.notes == ""
         await run.press("q")
@@ -82,6 +85,71 @@ async def test_the_advice_is_that_of_the_highlighted_finding():
             assert f"{file} ·" in run.text
 
 
+@pytest.fixture
+def recorded(tmp_path):
+    """The report of a corpus in which one of the clips with a warning is there."""
+    (tmp_path / "wavs").mkdir()
+    (tmp_path / "wavs" / "alice-0020.flac").touch()
+    return replace(BROKEN, dataset=str(tmp_path))
+
+
+@pytest.mark.slow
+async def test_space_plays_the_clip_and_x_leaves_it_out(recorded):
+    async with opened(checked(check=recorded)) as run:
+        await run.press("x", "space", *["down"] * 3)
+        assert "leave out: its error leaves it out; train --keep-errors" in run.notes
+        assert "there is no such recording" in run.notes
+        await run.press("space", "x")
+        assert [path.name for path in run.played] == ["alice-0020.flac"]
+        # Whoever listens is there: the countdown begins anew.
+        assert run.sent == [KeyPressed(), KeyPressed(), LeaveOut("alice-0020")]
+        mark = left_out_by_hand().at("wavs/alice-0020.flac", 20, "alice-0020")
+        others = [one for one in recorded.findings if one.line != 20]
+        rejected = Rejected(20, "alice-0020", "left out by you", LEFT_OUT)
+        fewer = replace(recorded, findings=(*others, mark), left_out=(*recorded.left_out, rejected))
+        await run.change(check=fewer, left_out=("alice-0020",))
+        # It stays where it was, so that the same key takes it in again.
+        assert "left out 20 alice-0020" in run.words
+        assert "1 left out by you" in run.text
+        assert run.text.count("alice-0020") == 2
+        assert "x take in" in run.lines[-1]
+        await run.press("x")
+        assert run.sent[3:] == [LeaveOut("alice-0020", leave_out=False)]
+        await run.change(check=recorded, left_out=())
+        assert "warning 20 alice-0020" in run.words
+        await run.press("end", "x")
+        assert "leave out: this finding is about no clip of the list" in run.notes
+
+
+@pytest.mark.slow
+async def test_clips_left_out_during_a_run_count_from_the_next_on(recorded):
+    async with opened(training(check=recorded), no_sound="no sound device") as run:
+        await run.press("k", *["down"] * 3, "x")
+        assert run.sent == [LeaveOut("alice-0020")]
+        assert "alice-0020 is left out from the next run on" in run.notes
+        await run.change(left_out=("alice-0020",))
+        assert "left out 20 alice-0020" in run.words
+        await run.press("space")
+        line = f"ssh ubuntu@gpu-1 'cat {recorded.dataset}/wavs/alice-0020.flac' | ffplay"
+        await run.until(lambda: run.app.clipboard.startswith(line))
+        assert "No sound on this host (no sound device)" in run.notes
+        await run.press("k", "k")
+        assert "left out 20 alice-0020" in run.words
+
+
+@pytest.mark.slow
+async def test_clip_names_are_whole_where_there_is_room():
+    name = "speaker-1/session-04/utterance-000123"
+    findings = (pause(20, 0.61).at(f"wavs/{name}.wav", 20, name),)
+    report = checked(check=replace(BROKEN, findings=findings))
+    async with opened(report, size=(120, 40)) as run:
+        assert f"{name}  inner pause" in run.text
+        await run.resize((60, 15))
+        # What tells clips apart is at their end.
+        assert re.search(r"speaker.*….*000123 +inner pause", run.text)
+        assert f"wavs/{name}.wav" in run.words
+
+
 @pytest.mark.slow
 async def test_what_training_takes_is_measured_while_the_person_reads():
     unknown = replace(BROKEN, estimates=())
@@ -102,7 +170,7 @@ async def test_the_bottom_line_has_no_key_that_means_nothing_here():
     async with opened(checked()) as run:
         for size, snapshot, there in (
             (SIZES[0], checked(), [start, clean, "h hold", "tab figures"]),
-            (SIZES[1], checked(), [start, clean, "h hold"]),
+            ((200, 50), checked(), [start, clean, "h hold"]),
             (SIZES[0], checked(seconds_to_start=None), [start, clean, "tab figures"]),
             (SIZES[0], training(check=BROKEN), ["k close", "tab figures"]),
         ):

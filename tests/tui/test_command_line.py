@@ -73,6 +73,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["demo", "--stop-at", "0"], "must be more than 0"),
         (["info", "nowhere"], "nowhere"),
         (["say", "hello", "--voice", "nowhere"], "nowhere"),
+        (["say", "hi", "--voice", "x", "--step", "last"], "--step is 'last'; write a step"),
         (["say", "-5°C", "--voice", "nowhere"], "no voice in nowhere"),
         (["export", "nowhere", "--out", "out"], "nowhere"),
     ],

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from tui.command_line import app, reports_errors
+from engine.run.sample import parse_step
+from tui.command_line import app, checkpoint_option, reports_errors
 
 
 @app.command(epilog="Example: voicecoach export voices/alice --out alice-1.0")
@@ -14,15 +15,16 @@ def export(
     voice: Annotated[Path, typer.Argument(help="The voice folder.")],
     out: Annotated[Path, typer.Option(metavar="DIR", help="The folder to create.")],
     step: Annotated[
-        int | None,
-        typer.Option(help="The Text2Mel checkpoint to export.", show_default="the newest"),
+        str | None,
+        checkpoint_option("The Text2Mel checkpoint to export: a step, best or base."),
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="16-bit weights: half the size.")] = False,
 ) -> int:
     """Write a small copy of a voice for use elsewhere: settings, weights and a README."""
     from engine.jobs.export import export_voice
 
-    done = export_voice(voice, out, step=step, half=half)
+    choice = None if step is None else parse_step(step, "--step")
+    done = export_voice(voice, out, step=choice, half=half)
     ssrn = "no SSRN yet: it speaks from the mel alone"
     if done.ssrn_step is not None:
         ssrn = f"SSRN at step {done.ssrn_step:,}"

@@ -8,7 +8,15 @@ import typer
 from engine.choices import SynthesisName
 from engine.errors import InputError
 from engine.formatting import printable
-from tui.command_line import AsciiOption, DeviceOption, TextCommand, app, reports_errors
+from engine.run.sample import parse_step
+from tui.command_line import (
+    AsciiOption,
+    DeviceOption,
+    TextCommand,
+    app,
+    checkpoint_option,
+    reports_errors,
+)
 from tui.process.streams import print_error
 
 
@@ -20,8 +28,14 @@ def say(
     text: Annotated[str, typer.Argument(help="What to say.")],
     voice: Annotated[Path, typer.Option(help="The voice folder.")],
     step: Annotated[
-        int | None,
-        typer.Option(help="The Text2Mel checkpoint to speak with.", show_default="the newest"),
+        str | None,
+        checkpoint_option(
+            "The Text2Mel checkpoint to speak with: a step, best (least held-out loss) or base "
+            "(what training began from)."
+        ),
+    ] = None,
+    ssrn_step: Annotated[
+        str | None, checkpoint_option("The SSRN checkpoint to speak with, likewise.")
     ] = None,
     synthesis: Annotated[
         SynthesisName,
@@ -48,6 +62,8 @@ def say(
     ascii_only: AsciiOption = None,
 ) -> int:
     """Speak a text with a voice and write it to a file."""
+    choice = None if step is None else parse_step(step, "--step")
+    ssrn_choice = None if ssrn_step is None else parse_step(ssrn_step, "--ssrn-step")
     if show_text:
         if out or arrays or play:
             raise InputError("--show-text only prints; leave out --out, --arrays and --play.")
@@ -65,8 +81,9 @@ def say(
     from engine.jobs.say import say as speak
 
     spoken = speak(
-        voice, text, step=step, synthesis=synthesis, out=out, arrays=arrays, device=device
-    )
+        voice, text, step=choice, ssrn_step=ssrn_choice, synthesis=synthesis, out=out,
+        arrays=arrays, device=device,
+    )  # fmt: skip
     note = f" ({spoken.note})" if spoken.note else ""
     typer.echo(printable(f"{spoken.path}  {spoken.seconds:.1f} s{note}"))
     if play:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.run.commands import MarkHeard
 from engine.run.snapshot import Snapshot
@@ -14,6 +14,7 @@ from tui.screens.keyed_screen import KeyedScreen
 if TYPE_CHECKING:
     from engine.session import SessionLike
 
+_T = TypeVar("_T")
 _READ_SECONDS = 20.0
 """How long a command is shown that has to be read, or typed."""
 
@@ -38,7 +39,7 @@ class HearingScreen(KeyedScreen):
 
         def then(why: str) -> None:
             # From a thread, and perhaps after the screen.
-            self.call_later(self._unheard if why else self._heard, path, why)
+            self.call_later(self.unheard if why else self._heard, path, why)
 
         self.listening.play(sound, then)
 
@@ -48,7 +49,8 @@ class HearingScreen(KeyedScreen):
         if is_sample and not self.session.reading:
             self.session.send(MarkHeard(path.name))
 
-    def _unheard(self, path: Path, why: str) -> None:
+    def unheard(self, path: Path, why: str) -> None:
+        """Say what to do on a host without sound: once at length, then briefly."""
         if self.listening.explained:
             self.notify("No sound here: l opens a page that plays it, y copies a command.")
             return
@@ -74,8 +76,12 @@ class HearingScreen(KeyedScreen):
 
     def _with_line(self, write: Callable[[Host], str], use: Callable[[str], object]) -> None:
         """Use a command, without waiting: a tmux that is asked for the login may hang."""
+        self.off_screen(lambda: write(self.host()), use)
 
-        def ask() -> None:
-            self.call_later(use, write(self.host()))
+    def off_screen(self, find: Callable[[], _T], use: Callable[[_T], object]) -> None:
+        """Use what is found out in a thread, because a disk or a program may hang."""
 
-        Thread(target=ask, name="way to this host", daemon=True).start()
+        def run() -> None:
+            self.call_later(use, find())
+
+        Thread(target=run, name="listening", daemon=True).start()

@@ -1,22 +1,28 @@
 """What a check found, the most severe first."""
 
+from collections.abc import Iterable
 from itertools import chain
 
+from rich.cells import cell_len, chop_cells
 from rich.console import JustifyMethod
 from rich.style import Style
 from rich.text import Text
 from textual.color import Color
 from textual.content import Content
+from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
 from engine.check.report import CheckReport, Finding
+from engine.data.metadata import LEFT_OUT, shown
 from engine.formatting import printable
 from tui.reports import check_words as words
 
 _MAX = 1000
 """Rows: a table of many thousands takes seconds to fill."""
 
-_WIDEST_CLIP = 20
+_NARROWEST_CLIP, _FIGURE, _KIND = 16, 18, 14
+"""Cells of a clip's name, at least, and what longer ones leave: of the figure, or where that has
+no room, of the kind."""
 _COLOURS = {"error": "error", "warning": "warning", "note": "quiet"}
 
 
@@ -27,30 +33,64 @@ class Findings(DataTable[Text]):
 
     def __init__(self) -> None:
         super().__init__(id="findings", classes="panel", cursor_type="row", show_header=False)
-        self._shown: tuple[CheckReport, str] | None = None
+        self._shown: tuple[str, int, list[Finding]] | None = None
         self._listed: list[Finding] = []
+        self._report: CheckReport | None = None
+        self._left_out: frozenset[str] = frozenset()
+        self._clip_width = _NARROWEST_CLIP
 
     @property
     def chosen(self) -> Finding | None:
         """The highlighted finding."""
         return self._listed[self.cursor_row] if self.cursor_row < len(self._listed) else None
 
-    def show(self, report: CheckReport) -> None:
-        """List what a report has, in the theme's colours."""
-        shown = (report, self.app.theme)
-        if self._shown == shown:
-            return
-        place = self.cursor_row
-        self._shown = shown
-        self._listed = list(chain(*words.by_kind(report.findings)))[:_MAX]
+    def is_left_out(self, finding: Finding) -> bool:
+        """Whether the person left out the clip that a finding is about."""
+        return shown(finding.clip_id) in self._left_out
+
+    def show(self, report: CheckReport, left_out: Iterable[str]) -> None:
+        """List what a report has, in the theme's colours; `left_out` are ids of clips."""
+        marks = frozenset(map(shown, left_out))
+        changed = report is not self._report or marks != self._left_out
+        if changed:
+            same = self._report is not None and self._report.dataset == report.dataset
+            self._left_out, self._report = marks, report
+            self._listed = self._in_order(report, self._listed if same else [])
+            left = len(report.findings) - len(self._listed)
+            more = f" · {left:,} more in check.json" if left > 0 else ""
+            self.border_title = Content(f"findings · {words.tally(report)}{more}")
+        state = (self.app.theme, self.content_size.width, self._listed)
+        if state != self._shown:
+            self._shown = state
+            self._list()
+        elif changed:
+            # In their places, so that the list does not jump.
+            for row, finding in enumerate(self._listed):
+                for column, cell in enumerate(self._cells(finding)):
+                    self.update_cell_at(Coordinate(row, column), cell, update_width=True)
+
+    def _in_order(self, report: CheckReport, before: list[Finding]) -> list[Finding]:
+        """The findings to list: those of a clip that was left out meanwhile stay in their place."""
+        now = list(chain(*words.by_kind(report.findings)))
+        there = set(now)
+        kept = [
+            one
+            for one in before
+            if one in there or (self.is_left_out(one) and one.kind != LEFT_OUT)
+        ]
+        known, named = set(kept), {one.clip_id for one in kept if self.is_left_out(one)}
+        new = (one for one in now if one not in known)
+        return [*kept, *(one for one in new if one.kind != LEFT_OUT or one.clip_id not in named)][
+            :_MAX
+        ]
+
+    def _list(self) -> None:
+        place, self._clip_width = self.cursor_row, self._room_for_clips()
         self.clear(columns=True)
         self.add_columns("", "", "", "", "")
         for finding in self._listed:
             self.add_row(*self._cells(finding))
         self.move_cursor(row=min(place, max(0, len(self._listed) - 1)))
-        left = len(report.findings) - len(self._listed)
-        more = f" · {left:,} more in check.json" if left > 0 else ""
-        self.border_title = Content(f"findings · {words.tally(report)}{more}")
 
     def action_scroll_home(self) -> None:
         """Go to the first finding: sideways there is little to see."""
@@ -61,16 +101,24 @@ class Findings(DataTable[Text]):
         self.action_scroll_bottom()
 
     def _cells(self, finding: Finding) -> list[Text]:
-        line = "" if finding.line is None else f"{finding.line:,}"
-        clip = Text(printable(finding.clip_id or finding.file))
-        clip.truncate(_WIDEST_CLIP, overflow="ellipsis")
+        out = self.is_left_out(finding)
+        severity = "left out" if out else finding.severity
+        clip = middle_cut(printable(finding.clip_id or finding.file), self._clip_width)
         return [
-            self._coloured(finding.severity, _COLOURS[finding.severity]),
-            self._coloured(line, "quiet", justify="right"),
-            clip,
+            self._coloured(severity, _COLOURS.get(severity, "quiet")),
+            self._coloured(_line(finding), "quiet", justify="right"),
+            Text(clip, style="strike dim" if out else ""),
             Text(words.kind(finding.kind)),
             self._coloured(printable(finding.figure), "quiet"),
         ]
+
+    def _room_for_clips(self) -> int:
+        """Cells for the names of clips; the line below the list has the rest of a row whole."""
+        lines = max((len(_line(one)) for one in self._listed), default=0)
+        kinds = max((len(words.kind(one.kind)) for one in self._listed), default=0)
+        room = self.content_size.width - len("left out") - lines - 2 * self.cell_padding * 5
+        left = room - kinds - _FIGURE
+        return left if left >= _NARROWEST_CLIP else max(_NARROWEST_CLIP, room - _KIND)
 
     def _coloured(self, text: str, name: str, justify: JustifyMethod | None = None) -> Text:
         """Text in a colour of the theme."""
@@ -78,14 +126,28 @@ class Findings(DataTable[Text]):
         return Text(text, style=Style(color=colour), justify=justify)
 
 
+def _line(finding: Finding) -> str:
+    return "" if finding.line is None else f"{finding.line:,}"
+
+
+def middle_cut(name: str, width: int) -> str:
+    """Shorten a name in its middle: what tells clips apart stands at their end."""
+    if cell_len(name) <= width:
+        return name
+    tail = 2 * (width - 1) // 3
+    head = chop_cells(name, width - 1 - tail)[0]
+    end = chop_cells(name[::-1], tail)[0][::-1]
+    return f"{head}…{end}"
+
+
 def detail(finding: Finding | None) -> Content:
     """Describe a finding, and what to do about it."""
     if finding is None:
         return Content("No findings.")
-    line = f"line {finding.line:,} · " if finding.line is not None else ""
-    about = printable(finding.file or finding.clip_id)
+    line = "" if finding.line is None else f"line {finding.line:,}"
+    place = [words.kind(finding.kind), line, printable(finding.file or finding.clip_id)]
     return Content.assemble(
-        (f"{line}{about}{' · ' if about else ''}", "$quiet"),
+        ("".join(f"{part} · " for part in place if part), "$quiet"),
         printable(finding.figure),
         "\n",
         (words.sentence(finding.advice), "bold"),

@@ -106,6 +106,7 @@ def test_a_checkpoint_can_be_chosen_and_a_damaged_one_is_named(make_voice):
         save_checkpoint(replace(good, step=later), voice.checkpoint_folder(network, later))
     assert say(voice.folder, "Hello.").step == 7
     assert say(voice.folder, "Hello.", step=5).step == 5
+    assert say(voice.folder, "Hello.", ssrn_step=3).ssrn_step == 3
     with pytest.raises(InputError, match=r"no Text2Mel checkpoint of step 6; there are 5, 7"):
         say(voice.folder, "Hello.", step=6)
     for network in ("text2mel", "ssrn"):

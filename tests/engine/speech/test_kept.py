@@ -5,6 +5,7 @@ import json
 import pytest
 
 from engine.errors import InputError
+from engine.run.sample import parse_step
 from engine.speech.kept import kept_checkpoints, resolve
 
 
@@ -57,3 +58,17 @@ def test_the_base_is_what_training_began_from(trained_voice):
     assert resolve(trained_voice, "text2mel", "base").step == 5
     with pytest.raises(InputError, match="no held-out losses of Text2Mel; give a step"):
         resolve(trained_voice, "text2mel", "best")
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [("12000", 12_000), (" 12,000 ", 12_000), ("12k", 12_000), ("0", 0), ("BEST", "best")],
+)
+def test_a_step_may_be_written_as_elsewhere(text, choice):
+    assert parse_step(text, "--step") == choice
+
+
+@pytest.mark.parametrize("text", ["", "newest", "-5", "1.5k", "+20k", "1,00", "١٢", "9" * 11])
+def test_no_step_is_refused_in_one_sentence(text):
+    with pytest.raises(InputError, match=r"--ssrn-step is .*; write a step such as"):
+        parse_step(text, "--ssrn-step")

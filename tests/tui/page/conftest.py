@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from page_process import PageProcess
+from paths import DEMO_VOICE
 from programs import clean_environment, wait_until
+from served_page import ServedPage
 
 from engine.attach.client import ask_status
 from engine.run.snapshot import Phase
@@ -93,3 +95,12 @@ def chromium() -> Iterator[object]:
         playwright.chromium.launch(executable_path=program, args=arguments) as browser,
     ):
         yield browser
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> Iterator[ServedPage]:
+    """A page served in this process, of the bundled voice without its weights."""
+    light = shutil.ignore_patterns("checkpoints")
+    page = ServedPage(shutil.copytree(DEMO_VOICE, tmp_path / "alice", ignore=light))
+    yield page
+    page.end()

@@ -12,11 +12,13 @@ export class Autoplay {
   /** Whether the person has turned the sound on. */
   on = false;
   #page;
-  #seen = null;
+  #growing = new Map();
+  #until = new Map();
   #queue = [];
   #mine = false;
   #release = () => {};
   #refused = false;
+  #declined = false;
   #lastByItself = { url: "", at: 0 };
 
   constructor(page) {
@@ -34,6 +36,7 @@ export class Autoplay {
 
   /** Turn the sound on, in a click or a key press. */
   async turnOn() {
+    this.#declined = false;
     this.#refused = !(await this.#page.listening.player.allow());
     this.on = !this.#refused;
     if (this.on) {
@@ -45,29 +48,35 @@ export class Autoplay {
 
   turnOff() {
     this.on = false;
+    this.#declined = true;
     sessionStorage.removeItem(SOUND);
     this.#queue = [];
-    this.#page.listening.player.pause();
+    this.#page.listening.player.rest();
     this.#release();
-    this.tell();
+    this.#tell();
     this.#show();
   }
 
   /** A person has played something: what waited is theirs no more. */
   takeOver() {
     this.#queue = [];
-    if (!this.on) this.turnOn();
+    if (!this.on && !this.#declined) this.turnOn();
   }
 
-  /** Tell the server whether this tab can be heard. */
-  tell() {
+  /** The server is there, or there again: what was made meanwhile is old news. */
+  begin() {
+    this.#until.clear();
+    this.#tell();
+  }
+
+  #tell() {
+    // Where this fails, there is no connection, and `begin` comes again.
     ask("/sound", { tab: TAB, on: this.on }).catch(() => {});
-    // What was made while there was no connection is old news.
-    this.#seen = null;
   }
 
   /** Play what a terminal asks for. */
   asked({ voice, url, title }) {
+    if (this.#page.blind.open) return;
     const echo = this.#lastByItself;
     const again = url === echo.url && performance.now() - echo.at < ECHO_MS;
     // The terminal has a new sample played that this page has begun by itself.
@@ -78,17 +87,20 @@ export class Autoplay {
 
   /** Look for samples that are new. */
   look(voices) {
-    const first = this.#seen === null;
-    this.#seen ??= new Set();
+    const [before, until] = [this.#growing, this.#until];
+    this.#growing = new Map(voices.map((voice) => [voice.id, voice.speaking?.file]));
+    this.#until = new Map(voices.map((voice) => [voice.id, newsOf(voice)]));
     for (const voice of voices) {
-      const { speaking } = voice;
-      const begun = speaking ? [{ ...speaking, growing: true }] : [];
-      for (const sample of [...voice.samples, ...begun]) {
-        const key = `${voice.id} ${sample.file}`;
-        if (this.#seen.has(key)) continue;
-        this.#seen.add(key);
-        if (!first || sample.growing) this.#meet(voice, sample);
+      const { id, speaking, samples } = voice;
+      // One that was given up and is begun anew is new again.
+      if (speaking && speaking.file !== before.get(id)) {
+        this.#meet(voice, { ...speaking, growing: true });
       }
+      // A run that begins lists its samples bit by bit: old ones are no news.
+      const since = until.get(id) ?? Infinity;
+      samples
+        .filter((sample) => sample.time > since && sample.file !== before.get(id))
+        .forEach((sample) => this.#meet(voice, sample));
     }
   }
 
@@ -103,7 +115,7 @@ export class Autoplay {
       if (!sample.growing) announce(`A sample of step ${thousands(sample.step)} is ready.`);
       return;
     }
-    if (sample.automatic && listening.comparing) return;
+    if (listening.awaits(sample) || (sample.automatic && listening.comparing)) return;
     if (sample.automatic && listening.player.playing) {
       this.#queue = [...this.#queue, [voice.id, sample]].slice(-MAX_QUEUE);
     } else {
@@ -123,7 +135,7 @@ export class Autoplay {
 
   /** Of several tabs, the one that was used last plays. */
   #claim() {
-    this.tell();
+    this.#tell();
     if (!this.#mine) this.#hold(true);
   }
 
@@ -149,4 +161,10 @@ export class Autoplay {
     const hint = this.#refused ? "The browser allows no sound before a click." : "";
     find("sound").title = hint || (this.on ? "" : "New samples then play by themselves");
   }
+}
+
+/** When the newest thing happened that is known of a voice, by its host's clock. */
+function newsOf(voice) {
+  const times = [...voice.samples, ...(voice.events ?? [])].map(({ time }) => time);
+  return Math.max(0, ...times);
 }

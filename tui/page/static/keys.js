@@ -49,7 +49,8 @@ export class Keys {
     if (event.ctrlKey || event.altKey || event.metaKey || event.defaultPrevented) return;
     if (!find("keys-on").checked || document.querySelector("dialog[open]")) return;
     const { target, key } = event;
-    if (target.closest("textarea, select, input")) {
+    const slides = target.id === "seek" && !key.startsWith("Arrow");
+    if (target.closest("textarea, select, input") && !slides) {
       if (key === "Escape") target.blur();
       return;
     }

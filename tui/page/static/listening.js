@@ -67,6 +67,11 @@ export class Listening {
     return sound;
   }
 
+  /** Whether a sample was asked for to be compared with the one that is shown. */
+  awaits(sample) {
+    return sample.step === this.#awaited?.step && sample.sentence === this.item?.sentence;
+  }
+
   /** Take an item in, and play it from its start. */
   async open(item, play = true) {
     const kept = this.#items[1];
@@ -117,6 +122,7 @@ export class Listening {
     this.#voice = voice;
     this.#series = seriesOf(voice, sentence);
     this.#items = this.#items.map((item) => item && this.#renewed(item));
+    this.#forget();
     this.#meet(sentence);
     this.#offer();
     this.#show();
@@ -129,6 +135,17 @@ export class Listening {
     const item = this.#items[this.#side];
     if (!lent && item) {
       this.player.open(this.sound(item.url), { level: this.#level(), play: false });
+    }
+  }
+
+  /** Forget the sounds of files that are gone: their names may be given again. */
+  #forget() {
+    const { id, samples, speaking } = this.#voice;
+    const files = [...samples.flatMap((one) => [one.file, one.original]), speaking?.file];
+    const kept = new Set(files.map((file) => addressOf(this.#voice, file ?? "")));
+    this.#items.forEach((item) => kept.add(item?.url));
+    for (const url of this.#sounds.keys()) {
+      if (url.startsWith(`/voices/${id}/samples/`) && !kept.has(url)) this.#sounds.delete(url);
     }
   }
 
@@ -200,6 +217,7 @@ export class Listening {
     this.#awaited = null;
     this.#items[1] = itemOf(this.#voice, sample);
     this.#match();
+    if (!this.player.playing) this.flip(1).then(() => this.replay());
   }
 
   #match() {
@@ -286,7 +304,9 @@ export class Listening {
     seek.value = position;
     write(find("clock"), sound ? `${clock(position)} / ${clock(seconds)}` : "");
     write(find("cut-short"), sound?.trouble ?? "");
-    seek.setAttribute("aria-valuetext", `${position.toFixed(1)} of ${seconds.toFixed(1)} seconds`);
+    // A screen reader would read every tenth while it plays.
+    const place = position.toFixed(this.player.playing ? 0 : 1);
+    seek.setAttribute("aria-valuetext", `${place} of ${seconds.toFixed(1)} seconds`);
     this.pictures.point(position);
   }
 
@@ -308,18 +328,21 @@ export class Listening {
   }
 }
 
+function addressOf(voice, file) {
+  return `/voices/${voice.id}/samples/${encodeURIComponent(file)}`;
+}
+
 /** A sample as the player takes it in. */
 export function itemOf(voice, sample) {
-  const address = `/voices/${voice.id}/samples/`;
   const picture = sample.file.replace(/\.wav$/, ".png");
   return {
-    url: address + encodeURIComponent(sample.file),
+    url: addressOf(voice, sample.file),
     file: sample.file,
     choice: sample.file,
     sentence: sample.sentence,
     heading: sample.sentence,
     about: sample.network ? describe(sample) : `step ${sample.step.toLocaleString("en")}`,
-    attention: sample.attention ? address + encodeURIComponent(picture) : "",
+    attention: sample.attention ? addressOf(voice, picture) : "",
   };
 }
 
@@ -328,7 +351,7 @@ function originalOf(voice, series) {
   const sample = series.findLast((one) => one.original);
   if (!sample) return null;
   return {
-    url: `/voices/${voice.id}/samples/${encodeURIComponent(sample.original)}`,
+    url: addressOf(voice, sample.original),
     choice: ORIGINAL,
     name: "the recording",
     sentence: sample.sentence,

@@ -37,7 +37,7 @@ class Page {
     connection.wanted = () => this.autoplay.on;
     connection.addEventListener("state", (event) => this.show(event.detail.voices));
     connection.addEventListener("play", (event) => this.autoplay.asked(event.detail));
-    connection.addEventListener("open", () => this.autoplay.tell());
+    connection.addEventListener("open", () => this.autoplay.begin());
     connection.addEventListener("trouble", (event) => this.#trouble(event.detail));
     find("sentence").addEventListener("change", (event) => this.choose(event.target.value));
     find("earlier-sentence").addEventListener("click", () => this.stepSentence(-1));
@@ -55,7 +55,8 @@ class Page {
     this.voices = voices.map((voice) => ({ ...UNKNOWN, ...voice }));
     const before = this.voice?.id;
     const wanted = decodeURIComponent(location.hash.slice(1));
-    this.voice = this.voices.find((one) => one.id === wanted) ?? this.voices[0] ?? null;
+    const named = (id) => this.voices.find((one) => one.id === id);
+    this.voice = named(wanted) ?? named(before) ?? this.voices[0] ?? null;
     find("state").hidden = find("main").hidden = !this.voice;
     write(find("nobody"), this.voice ? "" : NOBODY);
     this.#showVoices();
@@ -65,9 +66,9 @@ class Page {
       this.listening.clear();
     }
     showState(this.voice);
+    this.autoplay.look(this.voices);
     this.refresh();
     if (!this.listening.item) this.#openNewest();
-    this.autoplay.look(this.voices);
   }
 
   /** Show what is known of the voice and the sentence. */
@@ -81,6 +82,13 @@ class Page {
     this.listening.refresh(voice, this.sentence);
     this.form.refresh(voice, this.sentence);
     this.blind.refresh(voice);
+    const series = seriesOf(voice, this.sentence);
+    const at = series.findIndex((sample) => sample.file === this.listening.item?.file);
+    find("older").disabled = at === 0 || !series.length;
+    find("newer").disabled = at === series.length - 1 || !series.length;
+    const place = sentences.indexOf(this.sentence);
+    find("earlier-sentence").disabled = place <= 0;
+    find("later-sentence").disabled = place >= sentences.length - 1;
   }
 
   /** Show another voice. */
@@ -118,6 +126,10 @@ class Page {
   /** Play a sample of the shown voice that the person chose. */
   play(sample) {
     this.autoplay.takeOver();
+    if (sample.file === this.listening.item?.file) {
+      this.listening.toggle();
+      return;
+    }
     this.listening.open(itemOf(this.voice, sample));
     this.refresh();
   }

@@ -80,6 +80,12 @@ export class Player extends EventTarget {
     this.#changed();
   }
 
+  /** Be silent, and let the browser put its sound to sleep. */
+  rest() {
+    this.pause();
+    this.#context?.suspend();
+  }
+
   /** Go to a place, in seconds. */
   async seek(seconds) {
     const { playing } = this;

@@ -130,7 +130,8 @@ function choices(voice, network) {
   const best = kept.find((one) => one.best);
   const base = kept.find((one) => one.base);
   return [
-    ["", trained ? `now (${thousands(voice.step)})` : kept.length ? newest : "none yet"],
+    // Without its step: a list that changes while it is open closes.
+    ["", trained ? "as it is now" : newest],
     ...(best ? [["best", `best (${thousands(best.step)})`]] : []),
     ...(base ? [["base", `base (${thousands(base.step)})`]] : []),
     ...kept.map((one) => [String(one.step), words(one)]),

@@ -24,7 +24,7 @@ export class Spectrum {
       { length },
       (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * (n + 0.5)) / length),
     );
-    this.#fourier = new Fourier(2 ** Math.ceil(Math.log2(2 * length)));
+    this.#fourier = new Fourier(2 ** Math.ceil(Math.log2(length)));
     this.#filters = melFilters(this.#fourier.size, rate);
   }
 
@@ -61,7 +61,8 @@ export class Spectrum {
     const column = this.column(this.count);
     this.#filters.forEach((filter, band) => {
       let sum = 0;
-      filter.weights.forEach((weight, bin) => (sum += weight * power[filter.first + bin]));
+      const { first, weights } = filter;
+      for (let bin = 0; bin < weights.length; bin++) sum += weights[bin] * power[first + bin];
       column[band] = 20 * Math.log10(Math.max(FLOOR, Math.sqrt(sum)));
       if (column[band] > this.peak) this.peak = column[band];
     });
@@ -118,14 +119,17 @@ class Fourier {
   /** The squared magnitudes of a real signal, from 0 Hz up to half its rate. */
   power(signal) {
     const { size } = this;
-    const real = Float32Array.from(this.#order, (from) => signal[from]);
+    const real = new Float32Array(size);
+    for (let at = 0; at < size; at++) real[at] = signal[this.#order[at]];
     const imaginary = new Float32Array(size);
     for (let half = 1; half < size; half *= 2) {
       const stride = size / (2 * half);
       for (let start = 0; start < size; start += 2 * half) {
         for (let k = 0; k < half; k++) {
-          const [cosine, sine] = [this.#cosines[k * stride], this.#sines[k * stride]];
-          const [low, high] = [start + k, start + k + half];
+          const cosine = this.#cosines[k * stride];
+          const sine = this.#sines[k * stride];
+          const low = start + k;
+          const high = low + half;
           const turnedReal = real[high] * cosine + imaginary[high] * sine;
           const turnedImaginary = imaginary[high] * cosine - real[high] * sine;
           real[high] = real[low] - turnedReal;
@@ -135,6 +139,9 @@ class Fourier {
         }
       }
     }
-    return real.subarray(0, size / 2 + 1).map((x, at) => x * x + imaginary[at] * imaginary[at]);
+    for (let at = 0; at <= size / 2; at++) {
+      real[at] = real[at] * real[at] + imaginary[at] * imaginary[at];
+    }
+    return real.subarray(0, size / 2 + 1);
   }
 }

@@ -1,6 +1,6 @@
 /** The one line of a run: what it does, where it is, what it costs, and when it ends. */
 
-import { find, thousands, write } from "./dom.js";
+import { announce, find, thousands, write } from "./dom.js";
 
 /** Show the state of a voice. */
 export function showState(voice) {
@@ -12,10 +12,20 @@ export function showState(voice) {
   const alarm = voice.alarm || (voice.running ? "" : voice.ended);
   write(find("alarm"), alarm);
   find("alarm").hidden = !alarm;
+  tellChange(voice.name, voice.running ? voice.phase_words : "", alarm);
   write(find("event"), eventLine(voice.events?.at(-1)));
   find("state").dataset.phase = voice.running ? voice.phase : "none";
   const step = voice.step === undefined ? "" : `${thousands(voice.step)} · `;
   document.title = `${step}${voice.name} · voicecoach`;
+}
+
+let told = "";
+
+/** Tell a screen reader that a run pauses, stops, ends or is in trouble; not every step. */
+function tellChange(...words) {
+  const now = words.filter(Boolean).join(": ");
+  if (told && now !== told) announce(now);
+  told = now;
 }
 
 function stateLine(voice) {

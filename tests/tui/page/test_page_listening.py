@@ -1,0 +1,117 @@
+"""What is heard on the page, in Chromium: every sample as it was made, and nothing else."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+from programs import wait_until
+from served_page import FIRST, RATE, SECOND, ServedPage, spoken
+
+from engine.run.commands import MarkHeard
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
+RECORD_WHAT_IS_PLAYED = """
+window.played = [];
+const start = AudioBufferSourceNode.prototype.start;
+AudioBufferSourceNode.prototype.start = function (when) {
+  const samples = Array.from(this.buffer.getChannelData(0), (value) => value * 32768);
+  window.played.push({ when, rate: this.buffer.sampleRate, samples });
+  return start.apply(this, arguments);
+};
+"""
+
+
+@pytest.fixture
+def tab(chromium, page: ServedPage):
+    """A tab that shows the page, with its sound on."""
+    context = chromium.new_context()
+    tab = context.new_page()
+    tab.set_default_timeout(10_000)
+    tab.add_init_script(RECORD_WHAT_IS_PLAYED)
+    tab.goto(page.address)
+    tab.click("#sound")
+    wait_until(lambda: page.listeners, "the tab to say that its sound is on")
+    yield tab
+    context.close()
+
+
+def samples_of(path: Path) -> list[int]:
+    return np.frombuffer(path.read_bytes()[44:], "<i2").tolist()
+
+
+def played(tab) -> list[dict]:
+    return tab.evaluate("window.played")
+
+
+def test_growing_sample_plays_at_once_whole_and_without_gaps(page: ServedPage, tab):
+    growing = page.begin(872_000)
+    growing.write(spoken(0.4))
+    wait_until(lambda: played(tab), "the first sound")
+    growing.write(spoken(0.7, 1))
+    growing.write(spoken(0.3, 2))
+    path = growing.finish()
+    row = tab.locator(f"[data-key='{path.name}'][data-sha256]")
+    row.wait_for()
+    pieces = played(tab)
+    assert [value for piece in pieces for value in piece["samples"]] == samples_of(path)
+    ends = [piece["when"] + len(piece["samples"]) / RATE for piece in pieces]
+    # A computer that is busy may be late with the rest; two pieces never overlap.
+    starts = [piece["when"] for piece in pieces[1:]]
+    assert all(b - a > -1e-6 for a, b in zip(ends[:-1], starts, strict=True))
+    pcm = path.read_bytes()[44:]
+    assert row.get_attribute("data-sha256") == hashlib.sha256(pcm).hexdigest()
+    assert MarkHeard(path.name) in page.asked
+
+
+def test_flip_keeps_the_place_in_the_sentence_and_the_loudness(page: ServedPage, tab):
+    page.add(865_000, spoken(2.0))
+    late = np.concatenate([np.zeros(RATE // 2, np.float32), spoken(2.0, gain=0.5)])
+    page.add(871_000, late)
+    tab.locator("#rows .row:not(.silent)").nth(1).click()
+    tab.select_option("#other", label="871,000")
+    tab.get_by_text("Equally loud: A turned down by 5.9 dB.").wait_for()
+    tab.keyboard.press("Space")
+    tab.locator("#seek").fill("1")
+    tab.keyboard.press("f")
+    assert tab.locator("#side-b").get_attribute("aria-pressed") == "true"
+    assert float(tab.locator("#seek").input_value()) == pytest.approx(1.5, abs=0.12)
+
+
+def test_terminal_plays_its_sound_in_the_tab(page: ServedPage, tab, tmp_path):
+    path = page.add(865_000, spoken(0.5), SECOND)
+    page.play_in_tab(path)
+    wait_until(lambda: played(tab), "the sound")
+    assert played(tab)[0]["samples"] == samples_of(path)
+    assert tab.locator("#spoken").inner_text() == SECOND
+    tab.click("#sound")
+    wait_until(lambda: not page.listeners, "the tab to say that its sound is off")
+
+
+def test_old_samples_and_unwanted_ones_stay_silent(page: ServedPage, tab):
+    tab.select_option("#autoplay", "asked")
+    page.add(869_000, spoken(0.5), time=1.0)
+    page.add(870_000, spoken(0.5), automatic=True)
+    tab.locator("#rows .row:not(.silent)").nth(1).wait_for()
+    assert played(tab) == []
+    path = page.add(871_000, spoken(0.5))
+    wait_until(lambda: played(tab), "the sample that was asked for")
+    assert played(tab)[0]["samples"] == samples_of(path)
+
+
+def test_keys_go_through_checkpoints_and_sentences(page: ServedPage, tab):
+    for step in (865_000, 870_000, 871_000):
+        page.add(step, spoken(0.5), time=1.0)
+    page.add(871_000, spoken(0.5), SECOND, time=1.0)
+    tab.locator("#rows .row:not(.silent)").nth(2).wait_for()
+    chosen = tab.locator(".row[aria-current] .name")
+    seen = []
+    for key in ("]", "]", "[", "[", "["):
+        tab.keyboard.press(key)
+        seen.append(chosen.inner_text().split()[0])
+    assert seen == ["870,000", "871,000", "870,000", "865,000", "865,000"]
+    tab.keyboard.press(".")
+    assert tab.locator("#spoken").inner_text() == SECOND
+    tab.keyboard.press(",")
+    assert tab.locator("#spoken").inner_text() == FIRST

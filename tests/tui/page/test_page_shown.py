@@ -1,0 +1,116 @@
+"""What the page shows and asks, in Chromium."""
+
+import pytest
+from programs import wait_until
+from served_page import FIRST, SECOND, ServedPage, spoken
+
+from engine.run.commands import Audition
+
+pytestmark = [pytest.mark.slow, pytest.mark.process]
+
+# Text on what is behind it: the least contrast of all that is seen, and where it is.
+CONTRASTS = """() => {
+  const channels = (text) => text.match(/[\\d.]+/g).map(Number);
+  const light = (rgb) => rgb.slice(0, 3)
+    .map((value) => value / 255)
+    .map((value) => value <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, value, at) => sum + value * [0.2126, 0.7152, 0.0722][at], 0);
+  const ground = (element) => {
+    for (let at = element; at; at = at.parentElement) {
+      const colour = channels(getComputedStyle(at).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0.9) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const texts = [...document.querySelectorAll("body *")].filter((element) =>
+    element.checkVisibility() && !element.closest(":disabled, figure") &&
+    [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim()));
+  return texts.map((element) => {
+    const [one, other] = [channels(getComputedStyle(element).color), ground(element)].map(light);
+    const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
+    return [contrast, element.textContent.trim()];
+  });
+}"""
+UNNAMED = """() => [...document.querySelectorAll("button, select, input, textarea, a, img, canvas")]
+  .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.alt || one.labels?.length))
+  .map((one) => one.id)"""
+
+
+@pytest.fixture
+def show(chromium, page: ServedPage):
+    """Open the page in a new tab, with options of Playwright's contexts."""
+    contexts = []
+
+    def show(**options):
+        contexts.append(chromium.new_context(**options))
+        tab = contexts[-1].new_page()
+        tab.set_default_timeout(10_000)
+        tab.goto(page.address)
+        tab.locator("#rows .row").first.wait_for()
+        return tab
+
+    yield show
+    for context in contexts:
+        context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_phone_shows_all_without_scrolling_sideways(page: ServedPage, show, scheme):
+    page.add(865_000, spoken(1.0), note="no SSRN yet: from the mel alone")
+    phone = {"viewport": {"width": 390, "height": 844}, "has_touch": True, "is_mobile": True}
+    tab = show(color_scheme=scheme, **phone)
+    assert tab.evaluate("document.documentElement.scrollWidth") <= 390
+    faint = [text for contrast, text in tab.evaluate(CONTRASTS) if contrast < 4.5]
+    assert faint == []
+    assert tab.evaluate(UNNAMED) == []
+
+
+def test_typed_sentence_is_spoken_by_the_chosen_weights(page: ServedPage, show):
+    tab = show()
+    tab.fill("#text", "Room 42")
+    tab.get_by_text("room forty two").wait_for()
+    tab.select_option("#step", "best")
+    tab.select_option("#ssrn-step", "767000")
+    tab.click("#ask")
+    wait_until(lambda: Audition("Room 42", "best", 767_000) in page.asked, "the request")
+    tab.locator("#rows .row.silent").first.click()
+    wait_until(lambda: Audition(FIRST, 871_000) in page.asked, "the checkpoint's request")
+
+
+def test_checkpoint_that_has_to_speak_first_is_then_compared(page: ServedPage, show):
+    page.add(865_000, spoken(1.0))
+    tab = show()
+    tab.select_option("#other", "step 870000")
+    wait_until(lambda: Audition(FIRST, 870_000) in page.asked, "the request")
+    page.add(870_000, spoken(1.1))
+    tab.get_by_text("B: 870,000").wait_for()
+    assert tab.locator("#side-a").inner_text() == "A: 865,000"
+    tab.locator("#side-b[aria-pressed=true]").wait_for()
+
+
+def test_text_from_data_is_text(page: ServedPage, show):
+    evil = "<img src=x onerror=alert(1)><b>bold</b>"
+    page.add(865_000, spoken(0.5), evil, note=evil)
+    page.change(sentences=(evil, SECOND), alarm=evil, voice=evil)
+    tab = show()
+    for place in ("#spoken", "#about", "#line", "#alarm", "#sentence option"):
+        assert evil in tab.locator(place).first.text_content()
+    assert tab.locator("b, img[src=x]").count() == 0
+
+
+def test_lost_server_is_said_and_found_again(page: ServedPage, show):
+    tab = show()
+    page.end()
+    tab.get_by_text("No connection to the page's server; trying again.").wait_for()
+    page.start()
+    tab.locator("#trouble").wait_for(state="hidden")
+    page.change(step=872_345)
+    tab.get_by_text("step 872,345 (+17,345)").wait_for()
+
+
+def test_end_of_a_run_is_said(page: ServedPage, show):
+    tab = show()
+    page.fail("The disk is full.")
+    tab.locator("#alarm").get_by_text("The disk is full.").wait_for()
+    assert "not being trained" in tab.locator("#line").inner_text()
+    assert tab.locator("#ask").is_disabled()
