@@ -169,7 +169,7 @@ def test_one_process_trains_a_voice(make_voice, training):
 def test_a_voice_from_another_keeps_steps_and_settings(
     make_voice, tmp_path, training, speech, small_audio
 ):
-    given = {"sentence": "Hello you.", "dropout": 0.0}
+    given = {"sentences": ("Hello you.",), "dropout": 0.0}
     theirs = make_voice("theirs", text2mel=871, base_step=855, ssrn=767, **given)
     training.end(training.start(theirs, "880"))
     folder = tmp_path / "mine"

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from fake_session import FakePlayer, FakeSession, at_noon
 from textual.pilot import Pilot
+from textual.widget import Widget
+from textual.widgets import TextArea
 
 from engine.run.commands import Command
 from engine.run.sample import Sample
@@ -135,11 +137,17 @@ class Opened:
     @property
     def answer(self) -> str:
         """What stands in the dialog's field."""
-        return self.app.screen.query_one("Input").value
+        return getattr(*self._field)
 
     @answer.setter
     def answer(self, text: str) -> None:
-        self.app.screen.query_one("Input").value = text
+        setattr(*self._field, text)
+
+    @property
+    def _field(self) -> tuple[Widget, str]:
+        """The dialog's field, and the name of what stands in it."""
+        field = self.app.screen.query_one("Input, TextArea")
+        return field, "text" if isinstance(field, TextArea) else "value"
 
 
 @asynccontextmanager

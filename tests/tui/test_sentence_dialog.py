@@ -33,11 +33,11 @@ async def test_it_shows_how_the_sentence_will_be_read(voice, attached):
                 await run.until(lambda meaning=meaning: meaning in run.words)
             assert "enter accepts" in run.text
         # What is too long for the dialog scrolls.
-        run.answer = "so on. " * 20 + "the end."
-        await run.until(lambda: "so on. so on." in run.words)
-        assert "the end" not in run.words.replace(run.answer[-60:], "")
-        await run.press(*["down"] * 5)
-        await run.until(lambda: "so on. the end." in run.words)
+        run.answer = "so on. " * 20 + "$5"
+        await run.until(lambda: "2,000 characters" not in run.words)
+        assert "five dollars" not in run.words
+        await run.press(*["pagedown"] * 5)
+        await run.until(lambda: "five dollars" in run.words)
         run.answer = "☃ …"
         await run.press("enter")
         assert "There is nothing to speak" in run.words
@@ -45,3 +45,28 @@ async def test_it_shows_how_the_sentence_will_be_read(voice, attached):
         run.answer = "Snow ☃"
         await run.press("enter")
         assert run.sent == [SetSentences(("Snow ☃",))]
+
+
+@pytest.mark.slow
+async def test_each_line_is_a_sentence(voice):
+    snapshot = training(voice_folder=voice, sentences=("One.", "Room 2.", "Three."))
+    async with opened(snapshot, size=(80, 24)) as run:
+        await run.press("e", "down")
+        await run.until(lambda: "room two." in run.text)
+        await run.press("down", "down", *"4.", "down", "down")
+        await run.until(lambda: "an empty line is left out" in run.words)
+        await run.press("enter")
+        assert run.sent == [SetSentences(("One.", "Room 2.", "Three.", "4."))]
+        await run.press("e")
+        await run.until(lambda: "one." in run.text)
+        run.answer = "One.\n...\nThree."
+        await run.press("enter")
+        await run.until(lambda: "There is nothing to speak" in run.words)
+        await run.press("5", "enter")
+        assert run.sent[1:] == [SetSentences(("One.", "...5", "Three."))]
+        await run.press("e")
+        run.answer = "\n".join(f"Number {number}." for number in range(13))
+        await run.press("enter")
+        await run.until(lambda: "12 sentences are the most" in run.words)
+        await run.press("escape", "e", "enter")
+        assert len(run.sent) == 2

@@ -1,4 +1,4 @@
-"""What all dialogs share, and the form of those that ask for a line of text."""
+"""What all dialogs share, and the form of those that ask for text."""
 
 from collections.abc import Sequence
 from typing import ClassVar, TypeVar
@@ -10,6 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.message import Message
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from engine.run.snapshot import Phase, Snapshot
@@ -44,43 +45,33 @@ class Dialog(ModalScreen[Answer]):
         return super().dismiss(result) if self.is_active else AwaitComplete()
 
 
-class InputDialog(Dialog[Answer]):
-    """Asks for a line of text, and says below it what that means or what is wrong with it."""
+class TextDialog(Dialog[Answer]):
+    """Asks for text in a field, and says below it what that means or what is wrong with it."""
 
     HEADING: ClassVar[str]
     HINTS: ClassVar[Sequence[str]] = ()
     """What can be written, for as long as nothing is wrong."""
+    KEYS: ClassVar[str] = "enter accepts · esc cancels"
 
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("up,pageup", "scroll_meaning(-1)", show=False),
-        Binding("down,pagedown", "scroll_meaning(1)", show=False),
-    ]
-
-    def __init__(self, text: str, *, placeholder: str = "", select: bool = False) -> None:
-        """Begin with a text, which the first letter replaces if `select`."""
+    def __init__(self, field: Widget) -> None:
         super().__init__()
-        self._input = Input(text, placeholder=placeholder, select_on_focus=select)
+        self._field = field
         self._meaning = Static("", markup=False)
         self._hints = [Static(hint, classes="hint", markup=False) for hint in self.HINTS]
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = self.HEADING
-            yield self._input
-            # It scrolls; the keys stay with the input.
+            yield self._field
+            # It scrolls; the keys stay with the field.
             yield VerticalScroll(self._meaning, id="meaning", can_focus=False)
             yield from self._hints
-            yield Static("enter accepts · esc cancels", classes="hint")
+            yield Static(self.KEYS, classes="hint")
 
     def show(self, snapshot: Snapshot) -> None:
         """Close once the run ends: nothing can be asked of it any more."""
         if snapshot.phase is Phase.STOPPING or snapshot.phase.ended:
             self.dismiss(None)
-
-    @property
-    def text(self) -> str:
-        """The text as it is now, without the blanks around it."""
-        return self._input.value.strip()
 
     def action_scroll_meaning(self, pages: int) -> None:
         """Turn a page of what the text means."""
@@ -95,3 +86,22 @@ class InputDialog(Dialog[Answer]):
             # A complaint names the hints itself.
             for hint in self._hints:
                 hint.display = not trouble
+
+
+class InputDialog(TextDialog[Answer]):
+    """Asks for a line of text."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("up,pageup", "scroll_meaning(-1)", show=False),
+        Binding("down,pagedown", "scroll_meaning(1)", show=False),
+    ]
+
+    def __init__(self, text: str, *, placeholder: str = "", select: bool = False) -> None:
+        """Begin with a text, which the first letter replaces if `select`."""
+        self._input = Input(text, placeholder=placeholder, select_on_focus=select)
+        super().__init__(self._input)
+
+    @property
+    def text(self) -> str:
+        """The text as it is now, without the blanks around it."""
+        return self._input.value.strip()

@@ -227,12 +227,12 @@ class RunScreen(SampleActions):
 
     def action_sentence(self) -> None:
         snapshot = self.snapshot
-        dialog = SentenceDialog(snapshot.sentence, snapshot.voice_folder)
-        self.app.push_screen(dialog, self._take_sentence)
+        dialog = SentenceDialog(snapshot.sentences, snapshot.voice_folder)
+        self.app.push_screen(dialog, self._take_sentences)
 
-    def _take_sentence(self, sentence: str | None) -> None:
-        if sentence is not None and sentence != self.snapshot.sentence:
-            self.change(SetSentences((sentence, *self.snapshot.sentences[1:])), "new sentence")
+    def _take_sentences(self, command: SetSentences | None) -> None:
+        if command is not None and command.sentences != self.snapshot.sentences:
+            self.change(command, "change of the sentences")
 
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""
