@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.files import absolute_path
 from tui.command_line import app, reports_errors
 
 if TYPE_CHECKING:
@@ -39,13 +38,11 @@ def listen(
     The first line is the page's address. The page plays each new sample, speaks what you type,
     and compares checkpoints. If it is already being served, the address is all that is printed.
     """
-    from tui.page.client import find_page
+    from tui.page.client import running_page
     from tui.page.server import open_port, serve
 
-    page = find_page()
+    page = running_page(voice)
     if page is not None:
-        # It also says that it is alive.
-        page.ask("POST", "/voices", {} if voice is None else {"folder": str(absolute_path(voice))})
         _print_address(page)
         return 0
     if detached and os.fork():

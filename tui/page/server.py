@@ -28,6 +28,7 @@ from engine.errors import InputError
 from engine.formatting import printable
 from engine.run.commands import MAX_SENTENCE_CHARACTERS, Audition
 from engine.run.sample import StepChoice
+from engine.speech.growing import growing_path
 from tui.page import sounds
 from tui.page.blind import BlindTests
 from tui.page.client import Page, announce, find_page
@@ -143,8 +144,7 @@ class PageApp:
             if path is not None:
                 return await sounds.whole(request, path.with_suffix(".png"), "image/png")
         elif (path := voice.sound(name)) is not None:
-            # Hidden beside its name to come while it is made.
-            part = path.with_name(f".{path.name}.part")
+            part = growing_path(path)
             if part.exists() and not path.exists():
                 return sounds.growing(request, part, path)
             return await sounds.whole(request, path, "audio/wav")

@@ -76,7 +76,7 @@ class PageVoice:
         if time.monotonic() >= self._next_try:
             self._attaching = True
             threading.Thread(
-                target=self._attach, args=(on_change,), name="attach page", daemon=True
+                target=self._attach, args=(on_change,), name="attaching", daemon=True
             ).start()
 
     def _attach(self, on_change: Callable[[], object]) -> None:

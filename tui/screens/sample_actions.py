@@ -6,6 +6,7 @@ from tui.formatting import NETWORKS
 from tui.keys import find
 from tui.screens.blind_screen import BlindScreen
 from tui.screens.hearing import HearingScreen
+from tui.screens.listen_dialog import ListenDialog
 from tui.widgets.panels import Panels
 from tui.widgets.sample_rows import SampleRow
 from tui.widgets.samples import Samples
@@ -88,7 +89,7 @@ class SampleActions(HearingScreen):
 
     def action_listen(self) -> None:
         """Show the address of the listening page."""
-        self.say("the listening page comes with its own change", "warning")
+        self.app.push_screen(ListenDialog())
 
     def action_mark(self) -> None:
         """Mark the selected checkpoint for the blind comparison, or unmark it."""

@@ -210,7 +210,7 @@ class Samples(DataTable[Text]):
     def _show_title(self) -> None:
         several = ""
         if len(self._sentences) > 1:
-            several = f" {self._sentences.index(self.sentence) + 1} of {len(self._sentences)}"
+            several = f" · {self._sentences.index(self.sentence) + 1} of {len(self._sentences)}"
         sentence = f" · “{printable(self.sentence)}”" if self.sentence else ""
         self.border_title = Content.assemble(f"samples{several}", (sentence, "$foreground"))
 
