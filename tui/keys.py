@@ -223,8 +223,8 @@ KEYS: tuple[Key, ...] = (
         "Show the samples of the previous sentence", _no_samples, show=False),
     Key("full_stop,right_curly_bracket", "next_sentence", "next sentence",
         "Show the samples of the next sentence", _no_samples, show=False),
-    Key("b", "compare", "compare", "Compare the marked checkpoints, or all, without knowing which "
-        "is which", _cannot_compare, steers=True),
+    Key("b", "compare", "compare", "Compare the marked checkpoints, or all, without names",
+        _cannot_compare, steers=True),
     Key("m", "mark", "mark", "Mark the selected checkpoint for the comparison, and back",
         _cannot_compare, show=False, steers=True),
     Key("o", "original", "original", "Play the original recording of the selected sample",
