@@ -114,3 +114,20 @@ def test_end_of_a_run_is_said(page: ServedPage, show):
     tab.locator("#alarm").get_by_text("The disk is full.").wait_for()
     assert "not being trained" in tab.locator("#line").inner_text()
     assert tab.locator("#ask").is_disabled()
+
+
+def test_blind_pair_is_answered_once_both_were_played(page: ServedPage, show):
+    page.change(sentences=(FIRST,))
+    for step in (865_000, 871_000):
+        page.add(step, spoken(1.0))
+    tab = show()
+    tab.keyboard.press("b")
+    tab.select_option("#blind-first", "865000")
+    tab.select_option("#blind-second", "871000")
+    tab.locator("#blind-b:enabled").wait_for()
+    assert tab.locator("#answer-a").is_disabled()
+    tab.click("#blind-b")
+    tab.click("#answer-b")
+    tab.get_by_text("Your answer is kept.").wait_for()
+    tab.get_by_text("1 answer, not decided yet").wait_for()
+    assert tab.locator("#answer-a").is_disabled()

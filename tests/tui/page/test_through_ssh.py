@@ -73,7 +73,7 @@ def test_the_page_loses_its_run_and_its_server_and_finds_them_again(
     laptop.get_by_text("was killed").first.wait_for()
     assert "not being trained" in line.inner_text()
     run.start()
-    laptop.wait_for_function("!document.querySelector('#line').innerText.includes('not being')")
+    line.filter(has_not_text="not being trained").wait_for()
     assert laptop.locator("#alarm").is_hidden()
 
     page.process.send_signal(signal.SIGKILL)

@@ -137,7 +137,8 @@ class Page {
   /** Play a sample that is new; returns its address. */
   playNew(voiceId, sample) {
     this.enter(voiceId);
-    if (this.sentence !== sample.sentence) this.sentence = sample.sentence;
+    this.sentence = sample.sentence;
+    this.listening.refresh(this.voice, this.sentence);
     const item = itemOf(this.voice, sample);
     this.listening.open(item);
     this.refresh();

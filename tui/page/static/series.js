@@ -84,14 +84,16 @@ export class Rows {
   show(voice, sentence, chosen) {
     const series = seriesOf(voice, sentence);
     const best = (step) => voice.checkpoints.some((one) => one.step === step && one.best);
-    const rows = [
-      ...series.map((sample) => this.#sampleRow(voice, sample, series, chosen)),
-      ...silentCheckpoints(voice, series).map((one) => this.#silentRow(voice, one, best(one.step))),
-    ].sort((one, other) => other.step - one.step);
     const { speaking } = voice;
-    if (speaking?.sentence === sentence && !series.some((one) => one.file === speaking.file)) {
-      rows.unshift(this.#growingRow(speaking, chosen));
-    }
+    const grows = speaking?.sentence === sentence && !series.some((one) => one.file === speaking.file);
+    const silent = silentCheckpoints(voice, series).filter(
+      (one) => !grows || one.step !== speaking.step,
+    );
+    const rows = [
+      ...(grows ? [this.#growingRow(speaking, chosen)] : []),
+      ...series.map((sample) => this.#sampleRow(voice, sample, series, chosen)),
+      ...silent.map((one) => this.#silentRow(voice, one, best(one.step))),
+    ].sort((one, other) => other.step - one.step);
     this.#place(rows);
     const empty = find("no-rows");
     empty.hidden = rows.length > 0;
