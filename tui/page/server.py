@@ -368,6 +368,7 @@ def serve(
         server = _Server(page, Guard(page.app(), announced.token, port), until_unused=until_unused)
         asyncio.run(_serve(page, server, bound))
     finally:
+        page.voices.close()
         if find_page() == announced:
             file.unlink(missing_ok=True)
 

@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
+from engine.choices import NetworkName
 from engine.formatting import printable
 from engine.run.sample import Sample
 from engine.run.snapshot import Snapshot
@@ -32,8 +33,8 @@ class Samples(DataTable[Text]):
         )
         self.sentence = ""
         """The sentence whose samples are shown; empty before there is one."""
-        self.marked: frozenset[object] = frozenset()
-        """Keys of the rows that are marked for the comparison."""
+        self.marked: frozenset[tuple[NetworkName, int]] = frozenset()
+        """Networks and steps of the checkpoints that are marked for the comparison."""
         self._rows: list[SampleRow] = []
         self._sentences: tuple[str, ...] = ()
         self._chosen_sentence = False
@@ -202,7 +203,7 @@ class Samples(DataTable[Text]):
         sample, checkpoint = row.sample, row.checkpoint
         note = printable(sample.note) if sample else ""
         tags = {
-            "marked": row.key in self.marked,
+            "marked": (row.network, row.step) in self.marked,
             "★ best held-out": checkpoint is not None and checkpoint.best,
             "base": checkpoint is not None and checkpoint.base and note != "base",
             note: True,

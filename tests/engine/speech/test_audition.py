@@ -135,3 +135,22 @@ def test_samples_are_listed_again_by_the_next_run(make_voice, training):
     assert again.samples[0].note == sample.note
     sample.path.unlink()
     assert read_samples(voice) == []
+
+
+def test_an_ssrn_run_also_speaks_any_sentence(make_voice, training, at_stop):
+    voice = make_voice(text2mel=30, ssrn=10)
+    session = at_stop(voice, network="ssrn")
+    session.send(Audition("Hello there."))
+    session.send(Audition(session.snapshot().sentence, ssrn_step=10))
+    spoken, made = heard(training, session, 2).samples
+    assert (spoken.network, spoken.step, spoken.ssrn_step) == ("text2mel", 30, 11)
+    assert (made.network, made.step, made.ssrn_step) == ("ssrn", 10, 10)
+    assert made.original is not None
+    assert spoken.original is None
+
+
+def test_a_held_out_sentence_is_heard_beside_its_recording(make_voice, training, at_stop):
+    session = at_stop(make_voice())
+    session.send(Audition())
+    (sample,) = heard(training, session).samples
+    assert sample.original.name.startswith("original_lj001-")
