@@ -1,9 +1,11 @@
 """What the page shows and asks, in Chromium."""
 
+import numpy as np
 import pytest
 from programs import wait_until
-from served_page import FIRST, SECOND, ServedPage, spoken
+from served_page import FIRST, RATE, SECOND, ServedPage, spoken
 
+from engine.evaluation.equal_loudness import loudness_power
 from engine.run.commands import Audition
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
@@ -30,6 +32,11 @@ CONTRASTS = """() => {
     const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
     return [contrast, element.textContent.trim()];
   });
+}"""
+LOUDNESS = """async ([samples, rate]) => {
+  const { loudness } = await import("/static/align.js");
+  const found = loudness(Float32Array.from(samples), rate);
+  return Number.isFinite(found) ? found : null;
 }"""
 UNNAMED = """() => [...document.querySelectorAll("button, select, input, textarea, a, img, canvas")]
   .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.alt || one.labels?.length))
@@ -86,6 +93,16 @@ def test_checkpoint_that_has_to_speak_first_is_then_compared(page: ServedPage, s
     tab.get_by_text("B: 870,000").wait_for()
     assert tab.locator("#side-a").inner_text() == "A: 865,000"
     tab.locator("#side-b[aria-pressed=true]").wait_for()
+
+
+def test_loudness_is_the_one_of_blind_comparisons(page: ServedPage, show):
+    page.add(865_000, spoken(0.5))
+    tab = show()
+    for sound in (spoken(1.2), spoken(0.6, 1, 0.1), spoken(0.2, 2), np.zeros(9)):
+        there = tab.evaluate(LOUDNESS, [sound.tolist(), RATE])
+        power = loudness_power(sound, RATE)
+        here = 10 * np.log10(power) - 0.691 if power else None
+        assert there == (here if here is None else pytest.approx(here, abs=0.02))
 
 
 def test_text_from_data_is_text(page: ServedPage, show):
