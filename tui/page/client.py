@@ -68,9 +68,14 @@ class Page:
         return plain
 
 
+def page_folder() -> Path:
+    """Where the page's file and log are; raises as `runs_folder`."""
+    return runs_folder().parent / "page"
+
+
 def _file() -> Path:
     """The file of this host's page; a home folder may be shared by hosts."""
-    return runs_folder().parent / "page" / f"{socket.gethostname()}.json"
+    return page_folder() / f"{socket.gethostname()}.json"
 
 
 def find_page() -> Page | None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import mimetypes
 import os
 import secrets
@@ -36,6 +37,8 @@ from tui.page.events import Events
 from tui.page.requests import REQUEST_WITHIN, attempt, body_of
 from tui.page.security import BEARER, Guard, error_of, unexpected
 from tui.page.voices import PageVoice, Voices, voice_id
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8765
 _PORTS = 50
@@ -229,7 +232,11 @@ class PageApp:
     async def follow_runs(self) -> None:
         """Look for runs that begin and end, for ever."""
         while True:
-            await asyncio.to_thread(self.voices.look)
+            try:
+                await asyncio.to_thread(self.voices.look)
+            except Exception:
+                # The page goes on with what it knows.
+                _log.exception("the runs of this host cannot be followed")
             await asyncio.sleep(_LOOK_SECONDS)
 
     @property

@@ -296,9 +296,8 @@ class Voices:
         """All voices, those that are being trained first; may read files."""
         now = datetime.now()
         voices = sorted(self._voices.values(), key=lambda voice: not voice.running)
-        return to_json(
-            {"voices": [_shown(voice, now) for voice in voices], "trouble": self.trouble}
-        )
+        shown = [_shown(voice, now) for voice in voices]
+        return to_json({"voices": shown, "trouble": printable(self.trouble)})
 
     def marks(self) -> object:
         """What changes with news that cannot wait; never waits."""

@@ -27,7 +27,7 @@ def listen_again(*words: str) -> subprocess.CompletedProcess[str]:
 def state_files() -> list[Path]:
     """What the page has written for others to find it."""
     state = Path(os.environ["XDG_STATE_HOME"]) / "voicecoach"
-    return [path for path in state.rglob("*") if path.is_file() and "page" in str(path)]
+    return [*state.glob("page/*.json")]
 
 
 def test_there_is_one_page_and_a_signal_ends_it(listen, make_voice) -> None:
