@@ -1,9 +1,11 @@
 """What the page shows and asks, in Chromium."""
 
+import numpy as np
 import pytest
 from programs import wait_until
-from served_page import FIRST, SECOND, ServedPage, spoken
+from served_page import FIRST, RATE, SECOND, ServedPage, spoken
 
+from engine.evaluation.equal_loudness import loudness_power
 from engine.run.commands import Audition
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
@@ -30,6 +32,14 @@ CONTRASTS = """() => {
     const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
     return [contrast, element.textContent.trim()];
   });
+}"""
+# Bursts of a tone: pauses, and frequencies that the ear weighs in its own way, matter.
+LOUDNESS = """async ([rate, seconds, hertz, gain]) => {
+  const { loudness } = await import("/static/align.js");
+  const samples = Float32Array.from({ length: seconds * rate }, (_, n) =>
+    n % rate < rate / 2 ? gain * Math.sin(2 * Math.PI * hertz * n / rate) : 0);
+  const found = loudness(samples, rate);
+  return Number.isFinite(found) ? found : null;
 }"""
 UNNAMED = """() => [...document.querySelectorAll("button, select, input, textarea, a, img, canvas")]
   .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.alt || one.labels?.length))
@@ -86,6 +96,17 @@ def test_checkpoint_that_has_to_speak_first_is_then_compared(page: ServedPage, s
     tab.get_by_text("B: 870,000").wait_for()
     assert tab.locator("#side-a").inner_text() == "A: 865,000"
     tab.locator("#side-b[aria-pressed=true]").wait_for()
+
+
+def test_loudness_is_the_one_of_blind_comparisons(page: ServedPage, show):
+    page.add(865_000, spoken(0.5))
+    tab = show()
+    for seconds, hertz, gain in ((3, 200, 0.5), (1, 3_000, 0.1), (0.2, 50, 0.9), (1, 100, 0.0)):
+        n = np.arange(round(seconds * RATE))
+        tone = gain * np.sin(2 * np.pi * hertz * n / RATE) * (n % RATE < RATE / 2)
+        power = loudness_power(tone.astype(np.float32), RATE)
+        here = pytest.approx(10 * np.log10(power) - 0.691, abs=0.02) if power else None
+        assert tab.evaluate(LOUDNESS, [RATE, seconds, hertz, gain]) == here
 
 
 def test_text_from_data_is_text(page: ServedPage, show):

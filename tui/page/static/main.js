@@ -11,8 +11,8 @@ import { SpeakForm } from "./speak.js";
 import { showState } from "./state.js";
 
 const NOBODY =
-  "No voice is being trained on this host. A run appears here by itself; `voicecoach listen VOICE` " +
-  "shows a voice without one.";
+  "No voice is being trained on this host. A run appears here by itself; " +
+  "`voicecoach listen VOICE` shows a voice without one.";
 const UNKNOWN = { samples: [], sentences: [], checkpoints: [], speaking: null, can_speak: "" };
 
 class Page {
@@ -152,7 +152,8 @@ class Page {
     if (sample) {
       this.playNew(voiceId, sample);
     } else {
-      this.listening.open({ url, heading: title, about: "asked for in the terminal", attention: "" });
+      const about = "asked for in the terminal";
+      this.listening.open({ url, heading: title, about, attention: "" });
     }
   }
 
