@@ -100,7 +100,8 @@ def _reading(read: Callable[[], _T], where: object) -> _T:
 def _sentence(error: Exception) -> str:
     """msgspec says `Expected `int`, got `str` - at `$.rows``; the place comes first here."""
     message, _, place = str(error).replace("`", "").partition(" - at ")
-    message = message[:1].lower() + message[1:]
+    if message[1:2].islower():  # not an abbreviation, such as JSON
+        message = message[:1].lower() + message[1:]
     return f"{place}: {message}" if place else message
 
 

@@ -118,6 +118,13 @@ def _no_samples(moment: Moment) -> str:
     return "" if moment.snapshot.samples else f"there is no sample yet{hint}"
 
 
+def _cannot_compare(moment: Moment) -> str:
+    snapshot = moment.snapshot
+    steps = {one.step for one in snapshot.checkpoints if one.network == snapshot.network}
+    steps |= {one.step for one in snapshot.samples if one.network == snapshot.network}
+    return _ended(moment) or ("" if len(steps) > 1 else "there is only one checkpoint to compare")
+
+
 def _no_original(moment: Moment) -> str:
     why = _no_samples(moment)
     if why or any(sample.original for sample in moment.snapshot.samples):
@@ -216,10 +223,10 @@ KEYS: tuple[Key, ...] = (
         "Show the samples of the previous sentence", _no_samples, show=False),
     Key("full_stop,right_curly_bracket", "next_sentence", "next sentence",
         "Show the samples of the next sentence", _no_samples, show=False),
-    Key("b", "compare", "compare", "Compare two checkpoints without knowing which is which",
-        _no_samples),
+    Key("b", "compare", "compare", "Compare the marked checkpoints, or all, without names",
+        _cannot_compare, steers=True),
     Key("m", "mark", "mark", "Mark the selected checkpoint for the comparison, and back",
-        _no_samples, show=False),
+        _cannot_compare, show=False, steers=True),
     Key("o", "original", "original", "Play the original recording of the selected sample",
         _no_original, show=False),
     Key("y", "copy_player", "copy", "Copy a command that plays the sample on your machine",

@@ -115,26 +115,37 @@ class BlindTest:
     def samples(self, trial: Trial, snapshot: Snapshot) -> tuple[Sample, Sample] | None:
         """Return the samples of a trial, a's first; None until both are there, made alike.
 
-        Alike is: with the newest SSRN, or with the one that spoke both since the trial began.
+        Alike is: with the newest SSRN; or with another, if both were made since the trial began, or
+        one of them cannot be made again.
         """
-        found = [self._of(step, trial, snapshot.samples) for step in (trial.a, trial.b)]
+        a, b = (self._by_way(step, trial, snapshot.samples) for step in (trial.a, trial.b))
         newest = self._newest_ssrn(snapshot)
-        for a in reversed(found[0]):
-            for b in reversed(found[1]):
-                new = min(a.time, b.time) >= trial.began
-                if self._way(a) == self._way(b) and (new or self._way(a) == newest):
-                    return a, b
+        if newest in a and newest in b:
+            return a[newest], b[newest]
+        made_once = bool(self._not_on_disk(trial, snapshot))
+        for way in reversed(a):
+            if way in b and (made_once or min(a[way].time, b[way].time) >= trial.began):
+                return a[way], b[way]
         return None
 
     def requests(self, trial: Trial, snapshot: Snapshot) -> list[Audition]:
-        """Return what must be spoken before the trial can be heard."""
+        """Return what must be spoken before the trial can be heard.
+
+        Raises:
+            InputError: a checkpoint of it is on disk no more, and cannot speak.
+        """
         if self.samples(trial, snapshot):
             return []
+        for step in self._not_on_disk(trial, snapshot):
+            raise InputError(
+                f"Checkpoint {step:,} is no longer on disk, and no sentence is left that both "
+                f"have spoken."
+            )
         newest = self._newest_ssrn(snapshot)
         missing = [
             step
             for step in (trial.a, trial.b)
-            if newest not in map(self._way, self._of(step, trial, snapshot.samples))
+            if newest not in self._by_way(step, trial, snapshot.samples)
         ]
         # What exists may have been spoken with an SSRN that is damaged by now.
         return [self._audition(trial.sentence, step) for step in missing or (trial.a, trial.b)]
@@ -144,14 +155,22 @@ class BlindTest:
             return Audition(sentence, ssrn_step=step, for_comparison=True)
         return Audition(sentence, step, for_comparison=True)
 
-    def _of(self, step: int, trial: Trial, samples: Iterable[Sample]) -> list[Sample]:
-        return [
+    def _not_on_disk(self, trial: Trial, snapshot: Snapshot) -> set[int]:
+        kept = {one.step for one in snapshot.checkpoints if one.network == self.network}
+        return {trial.a, trial.b} - kept
+
+    def _by_way(
+        self, step: int, trial: Trial, samples: Iterable[Sample]
+    ) -> dict[int | None, Sample]:
+        """The newest samples of a step by the SSRN that spoke, the newest last."""
+        found = [
             sample
             for sample in samples
             if (sample.network, sample.step, sample.sentence)
             == (self.network, step, trial.sentence)
             and sample.time > 0  # earlier versions did not note how they were made
         ]
+        return {self._way(sample): sample for sample in sorted(found, key=lambda one: one.time)}
 
     def _way(self, sample: Sample) -> int | None:
         return sample.ssrn_step if self.network == "text2mel" else None
@@ -220,14 +239,14 @@ class Round:
 
     def _is_coming(self, trial: Trial, snapshot: Snapshot) -> bool:
         """Have spoken, once, what a trial lacks; return whether that may still come."""
-        lacks = self.test.requests(trial, snapshot)
+        try:
+            lacks = self.test.requests(trial, snapshot)
+            for audition in lacks if trial.name not in self._requested else ():
+                self._send(audition)
+        except InputError as error:
+            self._refusal = str(error)
+            return False
         if trial.name not in self._requested:
-            try:
-                for audition in lacks:
-                    self._send(audition)
-            except InputError as error:
-                self._refusal = str(error)
-                return False
             self._requested[trial.name] = snapshot.auditions + len(lacks), time.monotonic()
         ended, since = self._requested[trial.name]
         over = snapshot.auditions >= ended and not snapshot.auditioning

@@ -9,10 +9,9 @@ from typing import Any
 from engine.checkpoints.state import damaged_checkpoints, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.networks.specs import OWN_SIZE, size_of
-from engine.run.snapshot import Phase, Snapshot
 from engine.voice.comparisons import read_comparisons
 from engine.voice.folder import Voice, read_corpus_report
-from engine.voice.samples import newest_samples, read_samples
+from engine.voice.samples import newest_samples
 from engine.voice.settings import VoiceSettings
 from engine.voice.spend import SpendLog
 
@@ -55,32 +54,6 @@ def describe(folder: Path) -> dict[str, Any]:
             **_missing_spend(spend),
         },
     }
-
-
-def snapshot_at_rest(folder: Path) -> Snapshot:
-    """What a run of a voice would show that has ended, from its folder alone.
-
-    Raises:
-        InputError: as `describe`.
-    """
-    voice, known = Voice.open(folder), describe(folder)
-    network: NetworkName = "text2mel" if known["networks"]["text2mel"]["step"] else "ssrn"
-    step, base_step = (known["networks"][network][name] for name in ("step", "base_step"))
-    return Snapshot(
-        phase=Phase.STOPPED,
-        voice=voice.name,
-        voice_folder=folder,
-        network=network,
-        preset=known["preset"],
-        recipe=known["recipe"],
-        step=step or 0,
-        base_step=base_step or 0,
-        checkpoint_step=step,
-        spent=voice.spend.usd,
-        budget=voice.settings.budget,
-        sentences=voice.settings.sentences,
-        samples=tuple(read_samples(voice)),
-    )
 
 
 def _comparisons(voice: Voice) -> dict[str, Any]:

@@ -54,7 +54,7 @@ class ServedPage:
         self.app = PageApp()
         self._guarded: Guard | None = None
         self.voice = self.app.voices._known(voice)
-        self.voice._session = self.session  # type: ignore[assignment]
+        self.voice._source = self.session  # type: ignore[assignment]
         self.port = 0
         self.start()
 

@@ -132,7 +132,7 @@ async def test_clips_left_out_during_a_run_count_from_the_next_on(recorded):
         await run.press("space")
         line = f"ssh ubuntu@gpu-1 'cat {recorded.dataset}/wavs/alice-0020.flac' | ffplay"
         await run.until(lambda: run.app.clipboard.startswith(line))
-        assert "No sound on this host (no sound device)" in run.notes
+        assert "no sound on this host (no sound device)" in run.log
         await run.press("k", "k")
         assert "left out 20 alice-0020" in run.words
 

@@ -54,6 +54,15 @@ async def test_left_and_right_turn_the_attention_plots_back_and_forth():
 
 
 @pytest.mark.slow
+async def test_z_zooms_the_loss_and_back():
+    async with opened(training()) as run:
+        for title in ("loss · last half", "loss · last 1,000 steps", "loss · best • 0.0960"):
+            await run.press("z")
+            await run.pause()
+            assert title in run.text
+
+
+@pytest.mark.slow
 async def test_a_key_that_does_nothing_now_says_why():
     async with opened(preparing()) as run:
         for snapshot, key, why in (

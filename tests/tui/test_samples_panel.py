@@ -92,10 +92,10 @@ async def test_brackets_play_the_sentence_one_checkpoint_after_the_other():
 
 async def test_comma_and_full_stop_turn_the_sentences():
     async with opened(series()) as run:
-        assert f"samples 1 of 2 · “{SENTENCE}”" in run.text
+        assert f"samples · 1 of 2 · “{SENTENCE}”" in run.text
         await run.press("full_stop")
         await run.pause()
-        assert f"samples 2 of 2 · “{OTHER}”" in run.text
+        assert f"samples · 2 of 2 · “{OTHER}”" in run.text
         await run.press("a", "r")
         assert auditions(run) == [Audition(OTHER)]
         assert run.played == [run.samples[2].path]

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from engine.files import absolute_path
 from tui.command_line import app, reports_errors
 
 if TYPE_CHECKING:
     from tui.page.client import Page
+
+_NICE = 5
 
 
 @app.command(epilog="Example: voicecoach listen")
@@ -39,19 +40,24 @@ def listen(
     The first line is the page's address. The page plays each new sample, speaks what you type,
     and compares checkpoints. If it is already being served, the address is all that is printed.
     """
-    from tui.page.client import find_page
+    from tui.page.client import page_folder, running_page
     from tui.page.server import open_port, serve
+    from tui.process.logs import open_log
 
-    page = find_page()
+    page = running_page(voice)
     if page is not None:
-        # It also says that it is alive.
-        page.ask("POST", "/voices", {} if voice is None else {"folder": str(absolute_path(voice))})
         _print_address(page)
         return 0
     if detached and os.fork():
         # Whoever started this process waits for it, and not for the page.
         os._exit(0)
-    ready = _detach if detached else _print_address
+
+    def ready(page: "Page") -> None:
+        open_log(page_folder())
+        # Training comes before what is drawn and heard of it.
+        os.nice(_NICE)
+        (_detach if detached else _print_address)(page)
+
     serve(open_port(port), voice, ready, until_unused=detached)
     return 0
 

@@ -68,9 +68,14 @@ class Page:
         return plain
 
 
+def page_folder() -> Path:
+    """Where the page's file and log are; raises as `runs_folder`."""
+    return runs_folder().parent / "page"
+
+
 def _file() -> Path:
     """The file of this host's page; a home folder may be shared by hosts."""
-    return runs_folder().parent / "page" / f"{socket.gethostname()}.json"
+    return page_folder() / f"{socket.gethostname()}.json"
 
 
 def find_page() -> Page | None:
@@ -108,6 +113,19 @@ def announce(page: Page) -> Path:
     return path
 
 
+def running_page(voice: Path | None = None) -> Page | None:
+    """Return the page once it has answered, and have it show a voice; None where there is none.
+
+    Raises:
+        InputError: there is no such voice.
+        EngineError: the page does not answer.
+    """
+    page = find_page()
+    if page is not None:
+        page.ask("POST", "/voices", {} if voice is None else {"folder": str(absolute_path(voice))})
+    return page
+
+
 def start_page(voice: Path | None = None) -> Page:
     """Return the page, and start it first where none is served.
 
@@ -120,6 +138,8 @@ def start_page(voice: Path | None = None) -> Page:
         InputError: it cannot be started, or there is no such voice.
         EngineError: it does not answer.
     """
+    if (page := running_page(voice)) is not None:
+        return page
     words = [sys.executable, "-P", "-m", "tui", "listen", "--detached"]
     words += [] if voice is None else ["--", str(absolute_path(voice))]
     # Where this package is, whatever the current folder has.

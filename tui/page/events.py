@@ -2,11 +2,14 @@
 
 import asyncio
 import json
+import logging
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+_log = logging.getLogger(__name__)
 
 _EVERY = 0.5
 """Seconds from one look at the runs to the next."""
@@ -71,7 +74,12 @@ class Events:
             self._urgent.clear()
 
     async def _renew(self) -> None:
-        frame = _frame("state", await asyncio.to_thread(self._state))
+        try:
+            frame = _frame("state", await asyncio.to_thread(self._state))
+        except Exception:
+            # What tabs were told before stands; the next look may go well.
+            _log.exception("the state cannot be told")
+            return
         if frame != self._frame:
             self._frame = frame
             for tab in self._tabs:

@@ -14,6 +14,9 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from engine.formatting import printable
+from tui.process.logs import log_of_this_process
+
 MAX_BODY = 64 * 1024
 """Bytes that a browser may send."""
 _MAX_BROWSERS = 64
@@ -148,7 +151,8 @@ def error_of(request: Request, error: Any) -> Response:  # noqa: ANN401 (starlet
 
 def unexpected(request: Request, error: Exception) -> Response:
     """Say that a route failed; the log says how."""
-    return refusal(request, 500, f"The page failed ({type(error).__name__}); see its log.")
+    log = printable(str(log_of_this_process()))
+    return refusal(request, 500, f"The page failed ({type(error).__name__}); see {log}.")
 
 
 _SENTENCES = {

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import mimetypes
 import os
 import secrets
@@ -28,6 +29,7 @@ from engine.errors import InputError
 from engine.formatting import printable
 from engine.run.commands import MAX_SENTENCE_CHARACTERS, Audition
 from engine.run.sample import StepChoice
+from engine.speech.growing import growing_path
 from tui.page import sounds
 from tui.page.blind import BlindTests
 from tui.page.client import Page, announce, find_page
@@ -35,6 +37,8 @@ from tui.page.events import Events
 from tui.page.requests import REQUEST_WITHIN, attempt, body_of
 from tui.page.security import BEARER, Guard, error_of, unexpected
 from tui.page.voices import PageVoice, Voices, voice_id
+
+_log = logging.getLogger(__name__)
 
 DEFAULT_PORT = 8765
 _PORTS = 50
@@ -143,8 +147,7 @@ class PageApp:
             if path is not None:
                 return await sounds.whole(request, path.with_suffix(".png"), "image/png")
         elif (path := voice.sound(name)) is not None:
-            # Hidden beside its name to come while it is made.
-            part = path.with_name(f".{path.name}.part")
+            part = growing_path(path)
             if part.exists() and not path.exists():
                 return sounds.growing(request, part, path)
             return await sounds.whole(request, path, "audio/wav")
@@ -229,7 +232,11 @@ class PageApp:
     async def follow_runs(self) -> None:
         """Look for runs that begin and end, for ever."""
         while True:
-            await asyncio.to_thread(self.voices.look)
+            try:
+                await asyncio.to_thread(self.voices.look)
+            except Exception:
+                # The page goes on with what it knows.
+                _log.exception("the runs of this host cannot be followed")
             await asyncio.sleep(_LOOK_SECONDS)
 
     @property
@@ -368,6 +375,7 @@ def serve(
         server = _Server(page, Guard(page.app(), announced.token, port), until_unused=until_unused)
         asyncio.run(_serve(page, server, bound))
     finally:
+        page.voices.close()
         if find_page() == announced:
             file.unlink(missing_ok=True)
 

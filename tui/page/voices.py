@@ -16,7 +16,7 @@ from engine.data.metadata import recording_key
 from engine.errors import InputError, VoicecoachError
 from engine.files import absolute_path
 from engine.formatting import printable
-from engine.jobs.info import snapshot_at_rest
+from engine.jobs.resting import RestingVoice
 from engine.run.commands import Audition, MarkHeard
 from engine.run.sample import Sample
 from engine.run.snapshot import Phase, Snapshot
@@ -46,11 +46,8 @@ class PageVoice:
         self.id = voice_id(folder)
         self.ended = ""
         """Why no run can be asked; empty while one can."""
-        self._session: RemoteSession | None = None
-        self._snapshot: Snapshot | None = None
-        """What is known without a run."""
-        self._read_at: object = None
-        """What `_changed_at` was when the folder was read."""
+        self._source: RemoteSession | RestingVoice | None = None
+        """The run, or what answers instead; None before anything is known."""
         self._attaching = False
         self._next_try = 0.0
         self._attention: dict[Path, bool] = {}
@@ -60,55 +57,59 @@ class PageVoice:
     @property
     def snapshot(self) -> Snapshot | None:
         """The newest; None before anything is known. Never waits."""
-        return self._snapshot if self._session is None else self._session.snapshot()
+        return None if self._source is None else self._source.snapshot()
 
     @property
     def running(self) -> bool:
         """Whether a run can be asked."""
-        snapshot = self.snapshot
-        return self._session is not None and snapshot is not None and not snapshot.phase.ended
+        source = self._source
+        if source is None or isinstance(source, RestingVoice):
+            return False
+        return not source.snapshot().phase.ended
 
-    def follow(self, entry: RunEntry, on_change: Callable[[], object]) -> None:
+    def follow(self, entry: RunEntry, on_change: Callable[[], None]) -> None:
         """Attach to a run, in a thread, unless that is done or was tried just now."""
-        session = self._session
-        if self._attaching or (session is not None and session.pid == entry.process.pid):
+        source = self._source
+        if isinstance(source, RemoteSession) and source.pid == entry.process.pid:
             return
-        if time.monotonic() >= self._next_try:
+        if not self._attaching and time.monotonic() >= self._next_try:
             self._attaching = True
             threading.Thread(
-                target=self._attach, args=(on_change,), name="attach page", daemon=True
+                target=self._attach, args=(on_change,), name="attaching", daemon=True
             ).start()
 
-    def _attach(self, on_change: Callable[[], object]) -> None:
+    def _attach(self, on_change: Callable[[], None]) -> None:
         self._next_try = time.monotonic() + _AGAIN_AFTER
         try:
-            self._session = RemoteSession(self.folder, on_change=on_change)
+            before, self._source = self._source, RemoteSession(self.folder, on_change=on_change)
             self.ended, self._next_try = "", 0.0
+            if isinstance(before, RestingVoice):
+                before.close()
         except InputError as error:
-            self.ended = str(error)
-            self._read_folder()
+            self._rest(str(error), on_change)
         finally:
             self._attaching = False
         on_change()
 
-    def rest(self, why: str) -> None:
+    def rest(self, why: str, on_change: Callable[[], None]) -> None:
         """Show what the folder has: no run trains the voice; `why` is what to say of the last."""
-        session = self._session
-        if session is not None:
-            last = session.snapshot()
+        source = self._source
+        if source is not None and not isinstance(source, RestingVoice):
+            last = source.snapshot()
             if not last.phase.ended:
                 return  # it is about to say how it ended
             why = last.failure or why
-            self._snapshot, self._session = last, None
-        elif self.ended and self._read_at == _changed_at(self.folder):
-            return
-        self.ended = why
-        self._read_folder()
+        self._rest(why, on_change)
 
-    def _read_folder(self) -> None:
-        self._read_at = _changed_at(self.folder)
+    def _rest(self, why: str, on_change: Callable[[], None]) -> None:
+        source = self._source
         try:
-            self._snapshot = snapshot_at_rest(self.folder)
+            if isinstance(source, RestingVoice):
+                source.refresh()
+            else:
+                last = None if source is None else source.snapshot()
+                self._source = RestingVoice(self.folder, on_change, last)
+                self.ended = why
         except VoicecoachError as error:
             self.ended = str(error)
 
@@ -141,9 +142,12 @@ class PageVoice:
         """Why the voice cannot speak now; empty where it can."""
         if run.phase is Phase.STOPPING:
             return "the run is ending"
-        if not self.running:
-            return "the voice is not being trained; resume the run to have it speak"
-        return ""
+        if self.running:
+            return ""
+        if not isinstance(self._source, RestingVoice):
+            return self.ended or "the run has ended"
+        speaks = any(checkpoint.network == "text2mel" for checkpoint in run.checkpoints)
+        return "" if speaks else "its Text2Mel has no checkpoint yet"
 
     def marks(self) -> object:
         """What changes with news that cannot wait; never waits."""
@@ -156,9 +160,14 @@ class PageVoice:
         """Have a sentence spoken; raises `InputError` where that cannot be."""
         run = self.snapshot
         why = self.ended if run is None else self.why_silent(run)
-        if why or self._session is None:
+        if why or self._source is None:
             raise InputError(f"Nothing can be spoken: {why}.")
-        self._session.send(command)
+        self._source.send(command)
+
+    def close(self) -> None:
+        """Give up what the voice is speaking without a run."""
+        if isinstance(self._source, RestingVoice):
+            self._source.close()
 
     def sample(self, name: str) -> Sample | None:
         """The sample of a file name, its own or that of its original; None where there is none."""
@@ -182,8 +191,8 @@ class PageVoice:
         sample = self.sample(name)
         if sample is None:
             raise InputError("This voice has no such sample.")
-        if self._session is not None:
-            self._session.send(MarkHeard(sample.path.name))
+        if self._source is not None:
+            self._source.send(MarkHeard(sample.path.name))
 
     def read(self, text: str) -> dict[str, Any]:
         """How the voice reads a text; may take a moment.
@@ -191,7 +200,8 @@ class PageVoice:
         Raises:
             InputError: there is no voice any more.
         """
-        changed = _modified(self.folder / "voice.toml")
+        path = self.folder / "voice.toml"
+        changed = path.stat().st_mtime_ns if path.exists() else None
         if self._reader is None or self._reader[0] != changed:
             self._reader = (changed, Reader(self.folder))
         reading = self._reader[1].read(text)
@@ -215,23 +225,10 @@ class PageVoice:
         return paths[0]
 
 
-def _changed_at(folder: Path) -> list[int | None]:
-    """When what the page shows of a folder changed last; a part that is not there has None."""
-    parts = ("voice.toml", "samples/samples.jsonl", "text2mel/checkpoints", "ssrn/checkpoints")
-    return [_modified(folder / part) for part in parts]
-
-
-def _modified(path: Path) -> int | None:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return None
-
-
 class Voices:
     """All voices of the page."""
 
-    def __init__(self, on_change: Callable[[], object]) -> None:
+    def __init__(self, on_change: Callable[[], None]) -> None:
         """`on_change` is called in any thread when a run has a new snapshot; it must not wait."""
         self._on_change = on_change
         self._voices: dict[str, PageVoice] = {}
@@ -271,13 +268,19 @@ class Voices:
             if voice.id in live:
                 voice.follow(live[voice.id], self._on_change)
             else:
-                voice.rest(_why_ended(killed.get(voice.id)))
+                voice.rest(_why_ended(killed.get(voice.id)), self._on_change)
+
+    def close(self) -> None:
+        """Give up what voices without a run are speaking."""
+        for voice in list(self._voices.values()):
+            voice.close()
 
     def as_json(self) -> bytes:
         """All voices, those that are being trained first; may read files."""
         now = datetime.now()
         voices = sorted(self._voices.values(), key=lambda voice: not voice.running)
-        return to_json({"voices": [voice.as_json(now) for voice in voices]})
+        shown = [voice.as_json(now) for voice in voices]
+        return to_json({"voices": shown, "trouble": printable(self.trouble)})
 
     def marks(self) -> object:
         """What changes with news that cannot wait; never waits."""

@@ -1,6 +1,7 @@
 """What `voicecoach ps` prints: the runs of this host and their status."""
 
 import json
+import os
 import shlex
 import sys
 import time
@@ -9,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -26,6 +28,12 @@ _ANSWER_WITHIN = 2.0
 _AT_ONCE = 16
 _STILL = 15.0
 """Seconds without a step that are worth showing: a checkpoint takes less."""
+
+_COLUMNS = ("voice", "network", "step", "state", "spent", "last seen", "pid", "screens")
+_DROPPED_FIRST = ("screens", "pid", "last seen", "network", "spent")
+"""Columns that a narrow terminal does without, in this order; --json has them all."""
+_NARROWEST_NAME = 12
+"""Cells of a voice's name before other columns are dropped for it."""
 
 _BEGINNINGS = (
     ("demo", "train a small voice and hear it; needs no GPU"),
@@ -124,19 +132,24 @@ def print_runs(runs: list[Run]) -> None:
     if not runs:
         console.print("you have no run on this host")
         return
+    now = time.time()
+    rows = [[printable(cell) for cell in _cells(run, now)] for run in runs]
+    # A pipe has no width of its own.
+    piped = not console.is_terminal and "COLUMNS" not in os.environ
+    places = _COLUMNS if piped else _fitting(rows, console.width)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
-    for heading in ("voice", "network", "step", "state", "spent", "last seen", "pid", "screens"):
+    for heading in places:
         right = heading in ("step", "pid", "screens")
         table.add_column(
             heading,
             justify="right" if right else "left",
             overflow="fold",
-            no_wrap=heading != "voice",
+            no_wrap=heading != "voice" or piped,
         )
-    now = time.time()
-    for run in runs:
-        table.add_row(*(Text(printable(cell)) for cell in _cells(run, now)))
-    console.print(table)
+    for row in rows:
+        cells = dict(zip(_COLUMNS, row, strict=True))
+        table.add_row(*(Text(cells[heading]) for heading in places))
+    console.print(table, soft_wrap=piped)
     _print_commands(
         console,
         "to open a screen on one:",
@@ -148,6 +161,20 @@ def print_runs(runs: list[Run]) -> None:
     )
     resume = [command for run in runs if (command := run.command_to_resume)]
     _print_commands(console, "to resume what was killed:", resume)
+
+
+def _fitting(rows: list[list[str]], width: int) -> list[str]:
+    """The columns that have room: of a name that does not fit a part goes to the next line."""
+    needs = {
+        heading: max(cell_len(heading), *(cell_len(row[place]) for row in rows)) + 2
+        for place, heading in enumerate(_COLUMNS)
+    }
+    needs["voice"] = min(needs["voice"], _NARROWEST_NAME)
+    left = [*_COLUMNS]
+    for heading in _DROPPED_FIRST:
+        if sum(needs[one] for one in left) - 2 > width:
+            left.remove(heading)
+    return left
 
 
 def _print_commands(console: Console, heading: str, commands: list[str]) -> None:

@@ -218,7 +218,9 @@ class CheckScreen(HearingScreen):
 
     def unheard(self, path: Path, why: str) -> None:
         """Copy the command that plays it where the person is."""
-        self.say(f"No sound on this host ({why}): copying the command that plays it on yours.")
+        if not self.listening.explained:
+            self.listening.explained = True
+            self._run.note(f"no sound on this host ({why})")
         self.copy_player(path)
 
     def action_leave_out(self) -> None:

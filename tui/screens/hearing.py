@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from engine.session import SessionLike
 
 _T = TypeVar("_T")
-_READ_SECONDS = 20.0
+_READ_SECONDS = 10.0
 """How long a command is shown that has to be read, or typed."""
 
 
@@ -58,7 +58,9 @@ class HearingScreen(KeyedScreen):
         self.say(f"no sound on this host ({why}); l and y play it on your machine", "warning")
         self._with_line(
             lambda host: host.player_line(path),
-            lambda line: self.notify(f"y copies this:\n{line}", timeout=_READ_SECONDS),
+            lambda line: self.notify(
+                line, title="Run this on your machine; y copies it", timeout=_READ_SECONDS
+            ),
         )
 
     def copy_player(self, path: Path) -> None:
@@ -71,7 +73,8 @@ class HearingScreen(KeyedScreen):
 
     def _copy(self, line: str) -> None:
         # Where a terminal refuses to copy it, it has to be read.
-        self.notify(line, timeout=_READ_SECONDS)
+        self.app.clear_notifications()
+        self.notify(line, title="Run this on your machine", timeout=_READ_SECONDS)
         self.app.copy_to_clipboard(line)
 
     def _with_line(self, write: Callable[[Host], str], use: Callable[[str], object]) -> None:

@@ -213,7 +213,8 @@ def fitting_labels(keys: Sequence[tuple[str, str]], width: int) -> list[str | No
             for (key, _), label in zip(keys, labels, strict=True)
             if label is not None
         )
-        return sum(cells) - 1 > width
+        # A gap stands before the last two, where the last cell of all has none behind it.
+        return sum(cells) > width
 
     for instead, places in (("", [*reversed(others), -2, -1]), (None, [*reversed(others)])):
         for place in places:

@@ -1,9 +1,12 @@
 """What the keys for samples do: speak, play, fetch, compare."""
 
+from engine.evaluation.comparisons import Standing
 from engine.run.commands import Audition, Command
 from tui.formatting import NETWORKS
 from tui.keys import find
+from tui.screens.blind_screen import BlindScreen
 from tui.screens.hearing import HearingScreen
+from tui.screens.listen_dialog import ListenDialog
 from tui.widgets.panels import Panels
 from tui.widgets.sample_rows import SampleRow
 from tui.widgets.samples import Samples
@@ -86,15 +89,31 @@ class SampleActions(HearingScreen):
 
     def action_listen(self) -> None:
         """Show the address of the listening page."""
-        self.say("the listening page comes with its own change", "warning")
+        self.app.push_screen(ListenDialog())
 
     def action_mark(self) -> None:
         """Mark the selected checkpoint for the blind comparison, or unmark it."""
-        self.say("marking comes with its own change", "warning")
+        row = self.samples.row
+        if row is None:
+            return
+        if row.network != self.snapshot.network:
+            self.say(f"mark: this run trains {NETWORKS[self.snapshot.network]}", "warning")
+            return
+        self.samples.marked ^= {(row.network, row.step)}
+        marked = sorted(step for _, step in self.samples.marked)
+        words = " and ".join(f"{step:,}" for step in marked) or "nothing"
+        more = "mark another, then b compares them" if len(marked) == 1 else "b compares them"
+        self.say(f"marked: {words}" + (f"; {more}" if marked else "; b compares all checkpoints"))
+        self.show_sound()
 
     def action_compare(self) -> None:
-        """Compare two checkpoints, blind."""
-        self.say("the blind comparison comes with its own change", "warning")
+        """Compare the marked checkpoints, or all there are, without saying which is which."""
+        steps = [step for _, step in self.samples.marked]
+        self.app.push_screen(BlindScreen(self, steps), self._take_standing)
+
+    def _take_standing(self, standing: Standing | None) -> None:
+        if standing is not None and standing.answers:
+            self.say(f"comparison: {standing.words}")
 
     def action_copy_player(self) -> None:
         """Copy the command that plays the selected sample on the person's own machine."""

@@ -135,7 +135,9 @@ def draw_curve(
             x, y = [widths.place(x) for x, _ in points], [heights.place(y) for _, y in points]
             draw(x, y, marker=marker, color=rgb)
     ticks = heights.ticks(max(2, size.height // 2))
-    plot.yticks([heights.place(tick) for tick in ticks], value_labels(ticks))
+    plot.yticks(
+        [heights.place(tick) for tick in ticks], [f"{label} " for label in value_labels(ticks)]
+    )
     ticks = [tick for tick in widths.ticks(max(2, size.width // 14)) if tick.is_integer()]
     plot.xticks([widths.place(tick) for tick in ticks], step_labels(ticks))
     return Text.from_ansi(plot.build().rstrip("\n"))

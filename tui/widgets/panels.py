@@ -109,8 +109,8 @@ class Panels(Vertical):
         self._arrange(self.app.size)
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
-        """Remember which panel keys are for."""
-        if event.widget in self._order:
+        """Remember which panel keys are for; one that is alone stays until a key turns it."""
+        if event.widget in self._order and not self._is_alone:
             self._current = event.widget
 
     def _arrange(self, size: Size) -> None:
@@ -174,4 +174,7 @@ class Panels(Vertical):
                 member.set_class(alone and member is self._current, "-whole")
         names = tuple(panel.id or "" for panel in self._there)
         self._tabs.show(names, self._current.id or "")
-        self.call_after_refresh(self._current.focus)
+        self.call_after_refresh(self._focus)
+
+    def _focus(self) -> None:
+        self._current.focus()

@@ -27,11 +27,13 @@ class SampleRow:
 def sentences_of(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the sentences there is something to hear of, or to speak, in their order.
 
-    First those that the run speaks, then those that only samples have, the newest first.
+    First those that the run speaks, then those that only samples have, the newest first; not
+    those that were spoken for comparisons alone.
     """
     first = snapshot.sentences if snapshot.network == "text2mel" else ()
-    own = [one.sentence for one in snapshot.samples if one.network == snapshot.network]
-    others = [one.sentence for one in snapshot.samples if one.network != snapshot.network]
+    samples = [one for one in snapshot.samples if not one.for_comparison]
+    own = [one.sentence for one in samples if one.network == snapshot.network]
+    others = [one.sentence for one in samples if one.network != snapshot.network]
     return tuple(dict.fromkeys((*first, *reversed(own), *reversed(others))))
 
 

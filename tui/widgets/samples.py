@@ -7,6 +7,7 @@ from textual.content import Content
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
+from engine.choices import NetworkName
 from engine.formatting import printable
 from engine.run.sample import Sample
 from engine.run.snapshot import Snapshot
@@ -15,8 +16,9 @@ from tui.audio.sound_card import PlayerStatus
 from tui.formatting import NETWORKS
 from tui.widgets.sample_rows import SampleRow, rows_of, sentences_of
 
-_STATE_WIDTH = len("not spoken yet")
-_ALL_COLUMNS_FROM = 60
+_UNSPOKEN = "not spoken yet"
+_PLAYING = "▶ playing"
+_ALL_COLUMNS_FROM, _SSRN_FROM = 60, 100
 """Columns of the panel below which a row leaves out what is the same in most of them."""
 
 
@@ -31,8 +33,8 @@ class Samples(DataTable[Text]):
         )
         self.sentence = ""
         """The sentence whose samples are shown; empty before there is one."""
-        self.marked: frozenset[object] = frozenset()
-        """Keys of the rows that are marked for the comparison."""
+        self.marked: frozenset[tuple[NetworkName, int]] = frozenset()
+        """Networks and steps of the checkpoints that are marked for the comparison."""
         self._rows: list[SampleRow] = []
         self._sentences: tuple[str, ...] = ()
         self._chosen_sentence = False
@@ -172,10 +174,11 @@ class Samples(DataTable[Text]):
         """Name the network, and the SSRN that spoke where it was not always the same."""
         ssrn_steps = {one.sample.ssrn_step for one in self._rows if one.sample}
         own = row.sample.ssrn_step if row.sample else None
-        differs = len(ssrn_steps) > 1 and own is not None and row.network != "ssrn"
-        return NETWORKS[row.network] + (
-            f" · SSRN {formatting.short_steps(own)}" if differs and own else ""
-        )
+        if own is None or row.network == "ssrn":
+            return NETWORKS[row.network]
+        worth_saying = len(ssrn_steps) > 1 or self.size.width >= _SSRN_FROM
+        ssrn = f" · SSRN {formatting.short_steps(own)}" if worth_saying else ""
+        return NETWORKS[row.network] + ssrn
 
     def _mark(self, row: SampleRow) -> Text:
         """Say whether a sample is new, was heard, is playing or is still to be made."""
@@ -184,21 +187,23 @@ class Samples(DataTable[Text]):
         speaking = self._snapshot.speaking if self._snapshot else None
         if sample is None:
             is_made = speaking and (speaking.step, speaking.sentence) == (row.step, self.sentence)
-            text, style = ("speaking…", "bold") if is_made else ("not spoken yet", "dim italic")
+            text, style = ("speaking…", "bold") if is_made else (_UNSPOKEN, "dim italic")
         elif sounding is not None and sounding in (sample.path, sample.original):
-            text, style = "▶ playing", "bold"
+            text, style = _PLAYING, "bold"
         elif sample.heard or sample.path in played:
             text, style = "  heard", "dim"
         else:
             text, style = "● new", "bold"
-        return Text(f"{text:<{_STATE_WIDTH}}", style=style)
+        # As wide as it may become: what stands behind it keeps its place.
+        widest = _PLAYING if all(one.sample for one in self._rows) else _UNSPOKEN
+        return Text(text.ljust(len(widest)), style=style)
 
     def _tags(self, row: SampleRow) -> Text:
         """Say what is special about a row."""
         sample, checkpoint = row.sample, row.checkpoint
         note = printable(sample.note) if sample else ""
         tags = {
-            "marked": row.key in self.marked,
+            "marked": (row.network, row.step) in self.marked,
             "★ best held-out": checkpoint is not None and checkpoint.best,
             "base": checkpoint is not None and checkpoint.base and note != "base",
             note: True,
@@ -209,7 +214,7 @@ class Samples(DataTable[Text]):
     def _show_title(self) -> None:
         several = ""
         if len(self._sentences) > 1:
-            several = f" {self._sentences.index(self.sentence) + 1} of {len(self._sentences)}"
+            several = f" · {self._sentences.index(self.sentence) + 1} of {len(self._sentences)}"
         sentence = f" · “{printable(self.sentence)}”" if self.sentence else ""
         self.border_title = Content.assemble(f"samples{several}", (sentence, "$foreground"))
 

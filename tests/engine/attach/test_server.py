@@ -19,6 +19,7 @@ from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.errors import InputError
 from engine.run.commands import Finish, Pause, SaveCheckpoint, ScreenAttached, ScreenDetached
+from engine.run.sample import Speaking
 from engine.run.snapshot import AttentionPlot, Phase
 from engine.serialization import from_msgpack
 
@@ -34,6 +35,19 @@ def test_a_screen_sees_the_whole_and_then_what_changes(run, until):
     until(lambda: session.snapshot() == run.publisher.snapshot, "the change")
     session.close()
     until(lambda: run.counts == (0, 0), "the screen to be gone")
+
+
+def test_who_is_woken_shows_a_sample_at_once(run, until, monkeypatch):
+    session = RemoteSession(run.folder)
+    monkeypatch.setattr("engine.attach.server._INTERVAL", 3600)
+    run.publisher.update(step=2)
+    until(lambda: session.snapshot().step == 2, "the last look of before")
+    run.publisher.on_speaking = run.server.wake
+    run.publisher.update(speaking=Speaking(2, "hello", Path("hello.wav")))
+    until(lambda: session.snapshot().speaking is not None, "the sample")
+    session.close()
+    run.end()
+    run.server.wake()  # too late, and harmless
 
 
 def test_commands_arrive_in_order_and_from_all_screens(run, until):

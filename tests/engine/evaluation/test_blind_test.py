@@ -69,6 +69,13 @@ class Run:
         return Sample(step, sentence, path, 1.0, "", ssrn_step=ssrn_step, time=when)
 
 
+def follow_until(heard, snapshot):
+    """Follow a run until the sounds are there, at most ten times."""
+    for _ in range(10):
+        if heard.follow(snapshot()):
+            return
+
+
 def test_missing_samples_are_spoken_and_the_next_trial_meanwhile(voice):
     run = Run(voice)
     test = BlindTest(run.snapshot)
@@ -145,15 +152,28 @@ def test_a_sentence_that_cannot_be_spoken_gives_way(voice, monkeypatch):
     monkeypatch.setattr("engine.evaluation.blind_test._PATIENCE", 0.0)
     given_up = []
 
-    def listen():
-        while True:
-            given_up.append(heard.trial.sentence)
-            heard.follow(run.snapshot)
-            run.speak(fails=True)
+    def speak():
+        given_up.append(heard.trial.sentence)
+        run.speak(fails=True)
+        return run.snapshot
 
     with pytest.raises(InputError, match="could not speak what is to be compared; see the log"):
-        listen()
+        follow_until(heard, speak)
     assert len(set(given_up)) == 4
+
+
+def test_what_is_no_longer_on_disk_is_compared_by_what_it_spoke(voice):
+    run = Run(voice)
+    old = [run.sample(step, "One flew.", ssrn_step=5, made=9.0) for step in (20, 30)]
+    run.snapshot = replace(run.snapshot, samples=tuple(old))
+    heard = Round(BlindTest(run.snapshot, [20, 30]), run.send)
+    follow_until(heard, lambda: run.snapshot)
+    assert not run.asked
+    assert heard.trial.sentence == "One flew."
+    heard.answer("same")
+    gone = replace(run.snapshot, samples=())
+    with pytest.raises(InputError, match="Checkpoint 30 is no longer on disk, and no sentence"):
+        follow_until(heard, lambda: gone)
 
 
 def test_a_tournament_takes_the_checkpoints_that_are_there(voice):

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import threading
 from types import SimpleNamespace
 
 import pytest
@@ -12,6 +13,7 @@ from engine.machine import device as devices
 from engine.machine.device import (
     choose_device,
     choose_precision,
+    compute_on_one_thread,
     describe_device,
     gpu_uuid,
     leave_a_core_for_the_screen,
@@ -223,3 +225,25 @@ def test_tf32_stays_off_in_nvidias_images():
         assert not torch.backends.cuda.matmul.allow_tf32
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def test_one_thread_computes_alone_and_all_others_as_before():
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    numbers = {}
+
+    def note(name, work=lambda: None):
+        def run():
+            work()
+            torch.ones(2**16).mul_(2)
+            numbers[name] = torch.get_num_threads()
+
+        thread = threading.Thread(target=run)
+        thread.start()
+        thread.join()
+
+    note("alone", compute_on_one_thread)
+    note("later")
+    numbers["this"] = torch.get_num_threads()
+    torch.set_num_threads(before)
+    assert numbers == {"alone": 1, "later": 3, "this": 3}

@@ -53,6 +53,17 @@ def test_without_an_ssrn_the_mel_alone_is_heard(make_voice, training, at_stop):
     assert sample.path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_is_spoken_for_a_comparison_says_nothing_of_itself(make_voice, training, at_stop):
+    voice = make_voice(text2mel=40)
+    session = at_stop(voice)
+    session.send(Audition("Hello.", 40, for_comparison=True))
+    snapshot = heard(training, session)
+    (sample,) = snapshot.samples
+    assert (sample.step, sample.for_comparison) == (40, True)
+    assert not [event.text for event in snapshot.events if "sample" in event.text]
+    assert read_samples(voice)[0].for_comparison
+
+
 def test_with_an_ssrn_both_steps_are_in_the_name(make_voice, training, at_stop):
     voice = make_voice(text2mel=40, ssrn=767)
     newer = shutil.copytree(
@@ -135,3 +146,22 @@ def test_samples_are_listed_again_by_the_next_run(make_voice, training):
     assert again.samples[0].note == sample.note
     sample.path.unlink()
     assert read_samples(voice) == []
+
+
+def test_an_ssrn_run_also_speaks_any_sentence(make_voice, training, at_stop):
+    voice = make_voice(text2mel=30, ssrn=10)
+    session = at_stop(voice, network="ssrn")
+    session.send(Audition("Hello there."))
+    session.send(Audition(session.snapshot().sentence, ssrn_step=10))
+    spoken, made = heard(training, session, 2).samples
+    assert (spoken.network, spoken.step, spoken.ssrn_step) == ("text2mel", 30, 11)
+    assert (made.network, made.step, made.ssrn_step) == ("ssrn", 10, 10)
+    assert made.original is not None
+    assert spoken.original is None
+
+
+def test_a_held_out_sentence_is_heard_beside_its_recording(make_voice, training, at_stop):
+    session = at_stop(make_voice())
+    session.send(Audition())
+    (sample,) = heard(training, session).samples
+    assert sample.original.name.startswith("original_lj001-")

@@ -82,6 +82,16 @@ def test_a_long_run_is_thinned_to_means(tmp_path):
     assert sum(curve.losses) / len(curve.losses) == pytest.approx(2500, rel=0.02)
 
 
+def test_the_newest_steps_of_a_long_run_are_not_thinned(path):
+    history = History(path, up_to=0)
+    for step in range(10, 200_001, 10):
+        history.add(*entry(step, 1 / step))
+    curve = history.curve
+    assert curve.recent_steps == tuple(range(199_000, 200_001, 10))
+    assert curve.recent_losses[-1] == 1 / 200_000
+    assert History(path, up_to=0).curve.recent_steps == ()
+
+
 def test_a_disk_that_refuses_does_not_stop_the_curve(path, history):
     path.mkdir()
     history.add(*entry(10))

@@ -27,9 +27,9 @@ AudioBufferSourceNode.prototype.start = function (when) {
 def tab(chromium, page: ServedPage):
     """A tab that shows the page, with its sound on."""
     context = chromium.new_context()
+    context.add_init_script(RECORD_WHAT_IS_PLAYED)
     tab = context.new_page()
     tab.set_default_timeout(10_000)
-    tab.add_init_script(RECORD_WHAT_IS_PLAYED)
     tab.goto(page.address)
     tab.click("#sound")
     wait_until(lambda: page.listeners, "the tab to say that its sound is on")
@@ -87,6 +87,20 @@ def test_terminal_plays_its_sound_in_the_tab(page: ServedPage, tab, tmp_path):
     assert tab.locator("#spoken").inner_text() == SECOND
     tab.click("#sound")
     wait_until(lambda: not page.listeners, "the tab to say that its sound is off")
+
+
+def test_of_two_tabs_the_one_used_last_plays(page: ServedPage, tab):
+    other = tab.context.new_page()
+    other.goto(page.address)
+    other.click("#sound")
+    wait_until(lambda: page.listeners == 2, "both tabs to have their sound on")
+    first = page.add(870_000, spoken(0.3))
+    wait_until(lambda: played(other), "the sound in the other tab")
+    other.close()
+    wait_until(lambda: not tab.evaluate("navigator.locks.query()")["pending"], "its turn")
+    second = page.add(871_000, spoken(0.3, 1))
+    wait_until(lambda: played(tab), "the sound in the tab that is left")
+    assert played(tab)[0]["samples"] == samples_of(second) != samples_of(first)
 
 
 def test_old_samples_and_unwanted_ones_stay_silent(page: ServedPage, tab):

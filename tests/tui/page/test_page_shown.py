@@ -1,9 +1,11 @@
 """What the page shows and asks, in Chromium."""
 
+import numpy as np
 import pytest
 from programs import wait_until
-from served_page import FIRST, SECOND, ServedPage, spoken
+from served_page import FIRST, RATE, SECOND, ServedPage, spoken
 
+from engine.evaluation.equal_loudness import loudness_power
 from engine.run.commands import Audition
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
@@ -30,6 +32,14 @@ CONTRASTS = """() => {
     const contrast = (Math.max(one, other) + 0.05) / (Math.min(one, other) + 0.05);
     return [contrast, element.textContent.trim()];
   });
+}"""
+# Bursts of a tone: pauses, and frequencies that the ear weighs in its own way, matter.
+LOUDNESS = """async ([rate, seconds, hertz, gain]) => {
+  const { loudness } = await import("/static/align.js");
+  const samples = Float32Array.from({ length: seconds * rate }, (_, n) =>
+    n % rate < rate / 2 ? gain * Math.sin(2 * Math.PI * hertz * n / rate) : 0);
+  const found = loudness(samples, rate);
+  return Number.isFinite(found) ? found : null;
 }"""
 UNNAMED = """() => [...document.querySelectorAll("button, select, input, textarea, a, img, canvas")]
   .filter((one) => !(one.textContent.trim() || one.ariaLabel || one.alt || one.labels?.length))
@@ -88,6 +98,17 @@ def test_checkpoint_that_has_to_speak_first_is_then_compared(page: ServedPage, s
     tab.locator("#side-b[aria-pressed=true]").wait_for()
 
 
+def test_loudness_is_the_one_of_blind_comparisons(page: ServedPage, show):
+    page.add(865_000, spoken(0.5))
+    tab = show()
+    for seconds, hertz, gain in ((3, 200, 0.5), (1, 3_000, 0.1), (0.2, 50, 0.9), (1, 100, 0.0)):
+        n = np.arange(round(seconds * RATE))
+        tone = gain * np.sin(2 * np.pi * hertz * n / RATE) * (n % RATE < RATE / 2)
+        power = loudness_power(tone.astype(np.float32), RATE)
+        here = pytest.approx(10 * np.log10(power) - 0.691, abs=0.02) if power else None
+        assert tab.evaluate(LOUDNESS, [RATE, seconds, hertz, gain]) == here
+
+
 def test_text_from_data_is_text(page: ServedPage, show):
     evil = "<img src=x onerror=alert(1)><b>bold</b>"
     page.add(865_000, spoken(0.5), evil, note=evil)
@@ -114,3 +135,20 @@ def test_end_of_a_run_is_said(page: ServedPage, show):
     tab.locator("#alarm").get_by_text("The disk is full.").wait_for()
     assert "not being trained" in tab.locator("#line").inner_text()
     assert tab.locator("#ask").is_disabled()
+
+
+def test_blind_pair_is_answered_once_both_were_played(page: ServedPage, show):
+    page.change(sentences=(FIRST,))
+    for step in (865_000, 871_000):
+        page.add(step, spoken(1.0))
+    tab = show()
+    tab.keyboard.press("b")
+    tab.select_option("#blind-first", "865000")
+    tab.select_option("#blind-second", "871000")
+    tab.locator("#blind-b:enabled").wait_for()
+    assert tab.locator("#answer-a").is_disabled()
+    tab.click("#blind-b")
+    tab.click("#answer-b")
+    tab.get_by_text("Your answer is kept.").wait_for()
+    tab.get_by_text("1 answer, not decided yet").wait_for()
+    assert tab.locator("#answer-a").is_disabled()

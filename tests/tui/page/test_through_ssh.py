@@ -1,11 +1,17 @@
 """The page in a browser on "the laptop", which reaches the host through ssh alone."""
 
 import hashlib
+import os
+import re
+import shlex
 import signal
 
+import httpx
 import pytest
 from programs import wait_until
 from sshd import needs_sshd
+
+from tui.page.client import find_page
 
 pytestmark = [pytest.mark.process, pytest.mark.slow, needs_sshd]
 
@@ -73,7 +79,7 @@ def test_the_page_loses_its_run_and_its_server_and_finds_them_again(
     laptop.get_by_text("was killed").first.wait_for()
     assert "not being trained" in line.inner_text()
     run.start()
-    laptop.wait_for_function("!document.querySelector('#line').innerText.includes('not being')")
+    line.filter(has_not_text="not being trained").wait_for()
     assert laptop.locator("#alarm").is_hidden()
 
     page.process.send_signal(signal.SIGKILL)
@@ -89,3 +95,30 @@ def test_the_page_loses_its_run_and_its_server_and_finds_them_again(
     laptop.goto(f"{forwarded}/?token={again.token}")
     line.wait_for()
     assert trouble.is_hidden()
+
+
+def test_the_key_l_shows_the_way_from_the_laptop(runs, sshd) -> None:
+    whole = runs.environment()
+    environment = {name: whole[name] for name in ("PATH", "PYTHONPATH", "XDG_STATE_HOME")}
+    screen = runs.start(sshd.client(runs.counting_command(), **environment))
+    screen.wait_for_screen()
+    screen.type("l")
+    try:
+        screen.wait_for("?token=")
+        screen.wait_for("closes")
+        [address] = set(re.findall(r"http://127\.0\.0\.1:\d+/\?token=[0-9a-f]{32}", screen.text))
+        assert "\x1b]8;" in screen.output.decode()
+        [line] = set(re.findall(r"ssh -N -L [\w.: -]+@127\.0\.0\.1", screen.text))
+        port = find_page().port
+        way, there = f"{port}:127.0.0.1:{port}", ["-p", str(sshd.port), sshd.address]
+        assert shlex.split(line) == ["ssh", "-N", "-L", way, *there]
+        screen.type("lqs")
+        assert screen.wait() == 0
+        # It has outlived the screen and the run.
+        with sshd.forward(port) as here:
+            answer = httpx.get(address.replace(str(port), str(here)))
+            assert (answer.status_code, answer.headers["location"]) == (303, "/")
+    finally:
+        if (left := find_page()) is not None:
+            os.kill(left.process.pid, signal.SIGTERM)
+            wait_until(lambda: find_page() is None, "the page to end")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from msgspec import structs
+from rich.cells import cell_len
 
 from engine.attach.messages import Status
 from engine.attach.registry import ProcessId, RunEntry
@@ -69,6 +70,28 @@ def test_a_run_without_steps_or_an_answer_says_so(capsys):
         "4711",
     ]  # fmt: skip
     assert unknown.split()[:4] == ["alice", "Text2Mel", "no", "answer"]
+
+
+@pytest.mark.parametrize(
+    ("width", "there"),
+    [
+        (120, "voice network step state spent last seen pid screens"),
+        (80, "voice network step state spent last seen pid"),
+        (60, "voice network step state spent"),
+        (53, "voice step state spent"),
+        (40, "voice step state"),
+    ],
+)
+def test_narrow_terminals_lose_columns_and_no_digits(capsys, monkeypatch, width, there):
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_runs([run(), run("/data/a-long-name", "a-long-name-of-a-voice"), silent(run())])
+    table, _, _ = capsys.readouterr().out.partition("to open a screen")
+    heading, first, *rest = table.splitlines()
+    assert heading.split() == there.split()
+    assert all(cell_len(line.rstrip()) <= width for line in table.splitlines())
+    assert first.split()[: 2 + ("network" in there)][-1] == "871,204"
+    assert "no answer for 2m15s" in rest[-1]
+    assert ("$0.65" in first) is ("spent" in there)
 
 
 def test_a_killed_run_shows_when_and_how_to_resume_it(capsys):

@@ -7,7 +7,7 @@ from textual.geometry import Size
 
 from engine.run.snapshot import LossCurve
 from tui.widgets.axes import linear_ticks, log_ticks, step_labels, value_labels
-from tui.widgets.loss_plot import draw_curve, grew_visibly
+from tui.widgets.loss_plot import LAST_STEPS, draw_curve, grew_visibly, part
 
 COLOURS = ((90, 200, 170), (230, 180, 80), (130, 140, 150))
 values = st.floats(width=32)
@@ -36,6 +36,23 @@ def test_a_falling_loss_is_drawn_falling():
     assert "0.40" in rows[0] or "0.35" in "".join(rows)
 
 
+def test_parts_of_a_curve_end_where_it_ends():
+    steps = tuple(range(0, 100_000, 1000))
+    recent = tuple(range(98_500, 99_510, 10))
+    curve = LossCurve(
+        steps, (0.5,) * len(steps), (10_000, 60_000, 99_000), (0.6, 0.55, 0.54), 0.54, 99_000,
+        recent, (0.4,) * len(recent),
+    )  # fmt: skip
+    half, last = part(curve, "last half"), part(curve, LAST_STEPS)
+    assert (half.steps[0], half.steps[-1]) == (50_000, 99_000)
+    assert half.held_out_steps == (60_000, 99_000)
+    assert (last.steps[0], last.steps[-1]) == (98_500, 99_500)
+    assert set(last.losses) == {0.4}
+    assert last.held_out == (0.54,)
+    assert part(curve, "") is curve
+    assert part(LossCurve(), LAST_STEPS) == LossCurve()
+
+
 def test_growth_shows_when_the_end_moves_by_half_a_cell():
     def upto(last):
         return LossCurve((0, last), (1.0, 1.0))
@@ -62,6 +79,7 @@ def test_logarithmic_ticks_are_few_and_inside(low, factor, most):
 def test_labels_tell_ticks_apart():
     assert value_labels([0.1, 0.2]) == ["0.10", "0.20"]
     assert value_labels([0.0912, 0.0913]) == ["0.0912", "0.0913"]
+    assert value_labels([0.58, 0.585, 0.59]) == ["0.580", "0.585", "0.590"]
     assert step_labels([855_000, 860_000]) == ["855k", "860k"]
     assert step_labels([855_010, 855_020]) == ["855,010", "855,020"]
     assert step_labels([4_050]) == ["4,050"]

@@ -30,8 +30,15 @@ export class Autoplay {
     addEventListener("focus", () => this.on && this.#claim());
     page.listening.player.addEventListener("ended", () => this.#next());
     // Where the browser still allows it, a reload keeps the sound on.
-    if (sessionStorage.getItem(SOUND) === "on") this.turnOn();
+    if (sessionStorage.getItem(SOUND) === "on") this.#resume();
     this.#show();
+  }
+
+  /** Turn the sound on as it was, or as soon as the person does anything. */
+  async #resume() {
+    await this.turnOn();
+    const again = () => this.on || this.#declined || this.turnOn();
+    for (const kind of ["pointerdown", "keydown"]) addEventListener(kind, again, { once: true });
   }
 
   /** Turn the sound on, in a click or a key press. */

@@ -81,31 +81,37 @@ export class BlindTest {
   }
 
   #begin(trial) {
-    this.#trial = { ...trial, answered: false };
+    this.#trial = { ...trial, answered: false, played: new Set() };
     const { listening } = this.#page;
     this.#pair = new Pair(listening.sound(trial.a), listening.sound(trial.b));
     this.#side = 0;
     listening.player.sound = null;
-    this.#say("");
-    write(find("standing"), trial.standing ?? "");
+    this.#say("Play both, then answer.");
+    write(find("standing"), trial.standing);
     this.#show();
     this.#hear(0);
   }
 
   /** Play one of the two from its start, or go on with it where the other is. */
   #hear(side) {
-    if (!this.#pair) return;
+    if (!this.#trial) return;
     const { player } = this.#page.listening;
     const flips = player.playing && side !== this.#side;
     const at = flips ? this.#pair.across(this.#side, player.position) : 0;
     this.#side = side;
+    this.#trial.played.add(side);
     player.open(this.#pair.sounds[side], { at, level: this.#pair.levels[side] });
     this.#show();
   }
 
+  /** Whether both were played, and no answer was given yet. */
+  get #answerable() {
+    return this.#trial !== null && !this.#trial.answered && this.#trial.played.size === 2;
+  }
+
   async #answer(answer) {
     const trial = this.#trial;
-    if (!trial || trial.answered) return;
+    if (!this.#answerable) return;
     trial.answered = true;
     this.#show();
     try {
@@ -156,7 +162,7 @@ export class BlindTest {
     });
     find("blind-stop").disabled = !player.playing;
     for (const answer of ["a", "b", "same"]) {
-      find(`answer-${answer}`).disabled = !ready || this.#trial.answered;
+      find(`answer-${answer}`).disabled = !this.#answerable;
     }
   }
 }

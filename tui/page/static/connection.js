@@ -11,7 +11,7 @@ const LOST =
 const REPLACED =
   "This page is open in many tabs, and newer ones took this one's place. Close some, then reload.";
 
-/** The name of this tab: the server has the tab that was used last play what a terminal asks for. */
+/** The name of this tab: what a terminal asks for is played by the tab that was used last. */
 export const TAB = crypto.randomUUID();
 
 /** Send a request; returns its JSON, or fails with a sentence for the person. */

@@ -1,6 +1,6 @@
-/** The player's part of the page: what plays, its pictures, and the one that it is compared with. */
+/** What plays, its pictures, and the one that it is compared with. */
 
-import { clock, fillSelect, find, write } from "./dom.js";
+import { clock, fillSelect, find, thousands, write } from "./dom.js";
 import { Pair } from "./pair.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./player.js";
@@ -30,6 +30,10 @@ export class Listening {
   #awaited = null;
   #voice = null;
   #series = [];
+  /** The sounds whose pictures are shown, and whose beginning was told. */
+  #shown = null;
+  #begun = null;
+  #frame = 0;
 
   constructor() {
     this.player.addEventListener("change", () => this.#changed());
@@ -165,15 +169,15 @@ export class Listening {
     const others = this.#series.filter((sample) => sample.file !== file).reverse();
     const original = this.#series.some((sample) => sample.original);
     const silent = this.#voice.can_speak ? [] : silentCheckpoints(this.#voice, this.#series);
-    fillSelect(find("other"), [
+    const first = ({ step }) => [SILENT + step, `${thousands(step)} (has to speak it first)`];
+    const options = [
       [NOTHING, "nothing"],
       ...(original ? [[ORIGINAL, "the recording"]] : []),
       ...others.map((sample) => [sample.file, nameOf(sample, this.#series)]),
-      ...silent.reverse().map((one) => [
-        `${SILENT}${one.step}`,
-        `${one.step.toLocaleString("en")} (has to speak it first)`,
-      ]),
-    ], this.#awaited ? `${SILENT}${this.#awaited.step}` : (this.#items[1]?.choice ?? NOTHING)); // prettier-ignore
+      ...silent.reverse().map(first),
+    ];
+    const awaited = this.#awaited && SILENT + this.#awaited.step;
+    fillSelect(find("other"), options, awaited ?? this.#items[1]?.choice ?? NOTHING);
   }
 
   #compareWith(choice) {
@@ -248,7 +252,6 @@ export class Listening {
     if (item) download.href = `${item.url}?download=1`;
     this.#showComparison();
   }
-  #shown = null;
 
   #expected(item) {
     return this.#series.findLast((sample) => sample.file !== item?.file)?.seconds ?? 0;
@@ -286,7 +289,6 @@ export class Listening {
     if (playing && !this.#frame) this.#run();
     if (playing && !waiting) this.#begin(sound);
   }
-  #frame = 0;
 
   #run() {
     this.#follow();
@@ -316,7 +318,6 @@ export class Listening {
     this.#begun = sound;
     this.onBegin(item);
   }
-  #begun = null;
 
   async #ended() {
     const { sound } = this.player;
@@ -341,7 +342,7 @@ export function itemOf(voice, sample) {
     choice: sample.file,
     sentence: sample.sentence,
     heading: sample.sentence,
-    about: sample.network ? describe(sample) : `step ${sample.step.toLocaleString("en")}`,
+    about: sample.network ? describe(sample) : `step ${thousands(sample.step)}`,
     attention: sample.attention ? addressOf(voice, picture) : "",
   };
 }

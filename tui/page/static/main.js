@@ -11,8 +11,8 @@ import { SpeakForm } from "./speak.js";
 import { showState } from "./state.js";
 
 const NOBODY =
-  "No voice is being trained on this host. A run appears here by itself; `voicecoach listen VOICE` " +
-  "shows a voice without one.";
+  "No voice is being trained on this host. A run appears here by itself; " +
+  "`voicecoach listen VOICE` shows a voice without one.";
 const UNKNOWN = { samples: [], sentences: [], checkpoints: [], speaking: null, can_speak: "" };
 
 class Page {
@@ -137,7 +137,8 @@ class Page {
   /** Play a sample that is new; returns its address. */
   playNew(voiceId, sample) {
     this.enter(voiceId);
-    if (this.sentence !== sample.sentence) this.sentence = sample.sentence;
+    this.sentence = sample.sentence;
+    this.listening.refresh(this.voice, this.sentence);
     const item = itemOf(this.voice, sample);
     this.listening.open(item);
     this.refresh();
@@ -151,7 +152,8 @@ class Page {
     if (sample) {
       this.playNew(voiceId, sample);
     } else {
-      this.listening.open({ url, heading: title, about: "asked for in the terminal", attention: "" });
+      const about = "asked for in the terminal";
+      this.listening.open({ url, heading: title, about, attention: "" });
     }
   }
 

@@ -38,7 +38,7 @@ export class Pictures {
     this.#expected = expected;
     this.#spectrum = null;
     this.attend(attention);
-    this.#soon();
+    this.#draw();
   }
 
   /** Show the picture of the attention at an address; none where that is empty. */

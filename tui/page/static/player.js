@@ -1,4 +1,4 @@
-/** The one player of the page: plays a sound while it still arrives, seeks, and flips to another. */
+/** The one player of the page: plays a sound while it still arrives, and seeks. */
 
 const FADE = 0.008; // seconds, against clicks
 const LEAD = 0.02; // seconds from now at which a stretch begins

@@ -1,4 +1,4 @@
-/** The samples of one sentence over the checkpoints, and the checkpoints that have not spoken it. */
+/** The samples of one sentence over the checkpoints, and who has not spoken it. */
 
 import { find, make, thousands, write } from "./dom.js";
 
@@ -6,7 +6,8 @@ const NETWORKS = { text2mel: "Text2Mel", ssrn: "SSRN" };
 
 /** The sentences that a voice speaks, and those that it has spoken, newest first. */
 export function sentencesOf(voice) {
-  const spoken = voice.samples.map((sample) => sample.sentence).reverse();
+  const shown = voice.samples.filter((sample) => !sample.for_comparison);
+  const spoken = shown.map((sample) => sample.sentence).reverse();
   const now = voice.speaking ? [voice.speaking.sentence] : [];
   return [...new Set([...voice.sentences, ...now, ...spoken])];
 }
@@ -27,10 +28,10 @@ export function seriesOf(voice, sentence) {
 
 /** The checkpoints of the trained network that have no sample in a series. */
 export function silentCheckpoints(voice, series) {
-  const spoken = new Set(series.map((sample) => `${sample.network} ${sample.step}`));
+  const own = series.filter((sample) => sample.network === voice.network);
+  const spoken = new Set(own.map((sample) => sample.step));
   return voice.checkpoints.filter(
-    (checkpoint) =>
-      checkpoint.network === voice.network && !spoken.has(`${checkpoint.network} ${checkpoint.step}`),
+    (checkpoint) => checkpoint.network === voice.network && !spoken.has(checkpoint.step),
   );
 }
 
@@ -83,15 +84,17 @@ export class Rows {
   /** Show the rows of a sentence; `chosen` is the file that the player has. */
   show(voice, sentence, chosen) {
     const series = seriesOf(voice, sentence);
-    const best = (step) => voice.checkpoints.some((one) => one.step === step && one.best);
-    const rows = [
-      ...series.map((sample) => this.#sampleRow(voice, sample, series, chosen)),
-      ...silentCheckpoints(voice, series).map((one) => this.#silentRow(voice, one, best(one.step))),
-    ].sort((one, other) => other.step - one.step);
     const { speaking } = voice;
-    if (speaking?.sentence === sentence && !series.some((one) => one.file === speaking.file)) {
-      rows.unshift(this.#growingRow(speaking, chosen));
-    }
+    const listed = series.some((one) => one.file === speaking?.file);
+    const grows = speaking?.sentence === sentence && !listed;
+    const silent = silentCheckpoints(voice, series).filter(
+      (one) => !grows || one.step !== speaking.step,
+    );
+    const rows = [
+      ...(grows ? [this.#growingRow(speaking, chosen)] : []),
+      ...series.map((sample) => this.#sampleRow(voice, sample, series, chosen)),
+      ...silent.map((one) => this.#silentRow(voice, one)),
+    ].sort((one, other) => other.step - one.step);
     this.#place(rows);
     const empty = find("no-rows");
     empty.hidden = rows.length > 0;
@@ -126,12 +129,12 @@ export class Rows {
     };
   }
 
-  #silentRow(voice, checkpoint, best) {
+  #silentRow(voice, checkpoint) {
     return {
       key: `step ${checkpoint.step}`,
       step: checkpoint.step,
       name: thousands(checkpoint.step),
-      tags: [best ? "best" : "", checkpoint.base ? "base" : ""].filter(Boolean),
+      tags: [checkpoint.best ? "best" : "", checkpoint.base ? "base" : ""].filter(Boolean),
       heldOut: lossOf(checkpoint),
       last: voice.can_speak ? "–" : "speak",
       silent: true,

@@ -97,7 +97,9 @@ export class SpeakForm {
     this.#read = text;
     let lines = [];
     try {
-      if (text && voice) lines = readingLines(await ask(`/voices/${voice.id}/read`, { text }), text);
+      if (text && voice) {
+        lines = readingLines(await ask(`/voices/${voice.id}/read`, { text }), text);
+      }
     } catch (error) {
       lines = [make("p", { class: "warning" }, error.message)];
     }

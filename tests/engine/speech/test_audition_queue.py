@@ -1,0 +1,118 @@
+"""What is spoken when several samples are asked for, by which checkpoint, and as it grows."""
+
+import threading
+from dataclasses import replace
+
+import pytest
+
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.run.publisher import Publisher
+from engine.run.snapshot import Phase, Snapshot
+from engine.speech.audition import Auditions
+from engine.speech.growing import HEADER_BYTES, growing_path
+
+pytestmark = pytest.mark.slow
+
+
+class Run:
+    """Auditions of a voice that is not being trained, and who watches them."""
+
+    def __init__(self, voice):
+        first = Snapshot(Phase.STOPPED, voice.name, voice.folder, "text2mel", "", "standard")
+        self.publisher = Publisher(replace(first, sentences=voice.settings.sentences))
+        self.seen = []
+        self.heard = threading.Event()
+        self.publisher.on_speaking = self.look
+        self.auditions = Auditions(voice, self.publisher)
+
+    def look(self):
+        """Note which sample begins to be heard, and what there is of it."""
+        speaking = self.publisher.snapshot.speaking
+        if speaking is not None:
+            self.seen.append((speaking, growing_path(speaking.path).read_bytes()))
+            self.heard.set()
+
+    def end(self):
+        """Wait until all is spoken, and return the samples."""
+        for _ in range(3_000):
+            if self.auditions.idle and not self.publisher.snapshot.auditioning:
+                break
+            threading.Event().wait(0.01)
+        return self.publisher.snapshot.samples
+
+
+@pytest.fixture
+def begin():
+    runs = []
+
+    def run(voice):
+        runs.append(Run(voice))
+        return runs[-1]
+
+    yield run
+    for one in runs:
+        one.auditions.close()
+
+
+@pytest.fixture
+def voice(make_voice):
+    """A voice with two checkpoints of each network."""
+    voice = make_voice(text2mel=40, ssrn=7, sentences=("Hello.",))
+    for network, step, later in (("text2mel", 40, 60), ("ssrn", 7, 9)):
+        good = load_checkpoint(voice.checkpoint_folder(network, step))
+        save_checkpoint(replace(good, step=later), voice.checkpoint_folder(network, later))
+    return voice
+
+
+def test_each_request_is_spoken_by_its_checkpoints_in_turn(voice, begin):
+    run = begin(voice)
+    run.auditions.request("One.", step=40)
+    run.auditions.request("Two.", 40, 7)
+    run.auditions.request()
+    made = [(one.sentence, one.step, one.ssrn_step) for one in run.end()]
+    assert made == [("One.", 40, 9), ("Two.", 40, 7), ("Hello.", 60, 9)]
+    assert all(one.time > 0 and not one.automatic for one in run.end())
+    run.auditions.request("Three.", step=50)
+    assert len(run.end()) == 3
+    assert "no Text2Mel checkpoint of step 50; there are 40, 60" in (
+        run.publisher.snapshot.events[-1].text
+    )
+
+
+def test_a_sample_grows_from_its_first_chunk_into_the_very_file(voice, begin):
+    run = begin(voice)
+    run.auditions.request("Two birds sat on a wall, and one of them flew away.")
+    (sample,) = run.end()
+    ((speaking, growing),) = run.seen
+    assert (speaking.path, speaking.step) == (sample.path, 60)
+    assert run.publisher.snapshot.speaking is None
+    final = sample.path.read_bytes()
+    assert 1_000 < len(growing) < len(final)
+    assert final[HEADER_BYTES : len(growing)] == growing[HEADER_BYTES:]
+    assert not growing_path(sample.path).exists()
+
+
+def test_an_automatic_sample_gives_way_and_is_begun_anew(voice, begin):
+    run = begin(voice)
+    run.auditions.request("la " * 60, automatic=True)
+    assert run.heard.wait(30)
+    run.auditions.request("Me first.")
+    run.auditions.request("Me next.")
+    run.auditions.request("Me next.")
+    first, second, third = run.end()
+    assert (first.sentence, second.sentence) == ("Me first.", "Me next.")
+    assert third.automatic
+    assert third.seconds > 8
+    assert [one.path.name for one in voice.samples.glob("*.part")] == []
+    texts = [event.text for event in run.publisher.snapshot.events]
+    assert "this sentence is being spoken already" in texts
+
+
+def test_closing_gives_up_what_is_under_way_and_leaves_nothing_of_it(voice, begin):
+    run = begin(voice)
+    run.auditions.request("la " * 60)
+    run.auditions.request("Too late.")
+    assert run.heard.wait(30)
+    run.auditions.close()
+    assert run.publisher.snapshot.samples == ()
+    assert list(voice.samples.iterdir()) == []
