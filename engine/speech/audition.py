@@ -103,6 +103,11 @@ class Auditions:
         self._worker.request()  # see `_get_ready`
 
     @property
+    def open(self) -> bool:
+        """Whether its thread takes requests; without one, `request` speaks where it is called."""
+        return self._worker.running and not self._closing.is_set()
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is being spoken, or waits for that."""
         return not (self._current or self._asked or self._automatic)
