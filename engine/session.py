@@ -153,7 +153,7 @@ class Session:
             if isinstance(command, Audition) and command.sentence and self._auditions is not None:
                 # A step may take a second on a CPU. One without a sentence keeps its place after
                 # a change of the sentences.
-                self._auditions.request(command.sentence, command.step, command.ssrn_step)
+                self._auditions.take(command)
             else:
                 self._inbox.send(command)
 

@@ -3,7 +3,9 @@
 Times change from minute to minute; two ways of doing the same are therefore timed in turn.
 """
 
+import contextlib
 import tempfile
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -17,15 +19,20 @@ from engine.choices import NETWORKS, NetworkName, PresetName
 from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
 from engine.data.clips import Limits
+from engine.errors import Cancelled
 from engine.formatting import duration, format_bytes
 from engine.machine.device import (
     choose_device,
     choose_precision,
+    compute_on_one_thread,
     describe_device,
     leave_a_core_for_the_screen,
 )
+from engine.networks.build import build_network, network_with
 from engine.networks.specs import Text2MelSpec
+from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
+from engine.speech.speaker import Speaker
 from engine.speech.synthesizer import speak_sentence
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 from engine.training.checkpoint_writer import StateCopy
@@ -38,6 +45,7 @@ from engine.voice.settings import VoiceSettings
 # A batch as a corpus of short clips gives it.
 _CHARACTERS = 40
 _FRAMES = 48
+_SENTENCE = "the quick answer is often not the right one."
 
 
 Row = tuple[str, str, str]
@@ -47,7 +55,7 @@ Row = tuple[str, str, str]
 def run_bench(
     preset: PresetName, asked_device: str, rounds: int, on_row: Callable[[Row], None]
 ) -> str:
-    """Time step, checkpoint and synthesis of a preset; return the device that was measured.
+    """Time step, checkpoint, synthesis and first sound of a preset; return the measured device.
 
     Checkpoints are written below the current folder, and removed.
 
@@ -66,6 +74,7 @@ def run_bench(
         on_row(_step_row(preset, network, device, rounds))
         on_row(_checkpoint_row(preset, network, device, rounds))
     on_row(_synthesis_row(preset, rounds))
+    on_row(_first_sound_row(preset, device, rounds))
     return describe_device(device)
 
 
@@ -167,11 +176,10 @@ def _synthesis_row(preset: PresetName, rounds: int) -> Row:
     torch.manual_seed(1)
     text2mel = Text2Mel(spec).eval()
     limits = Limits(max_coarse_frames=_FRAMES)
-    sentence = "the quick answer is often not the right one."
-    text = torch.tensor([vocabulary.encode(sentence)])
+    text = torch.tensor([vocabulary.encode(_SENTENCE)])
 
     def cached() -> None:
-        speak_sentence(text2mel, vocabulary, limits, sentence)
+        speak_sentence(text2mel, vocabulary, limits, _SENTENCE)
 
     @torch.inference_mode()
     def whole() -> None:
@@ -185,6 +193,50 @@ def _synthesis_row(preset: PresetName, rounds: int) -> Row:
         f"{seconds / ours:.1f} s of speech per second",
         f"{ratio:.2f} times as fast as the whole network for every frame",
     )
+
+
+def _first_sound_row(preset: PresetName, device: torch.device, rounds: int) -> Row:
+    """From the key that asks for a sample to its first sound, without steps and beside them."""
+    learner = _learner(preset, "text2mel", device, choose_precision("auto", device))
+    step = _stepper(learner, _random_batch("text2mel", device))
+    settings = VoiceSettings(preset=preset)
+    ssrn = build_network(settings.fresh_spec("ssrn")).eval()
+    assert isinstance(ssrn, SSRN)
+    # As an audition has them: copies of the weights of this moment, in those of the last time.
+    _, copies = learner.copy_ema_weights()
+
+    def speak() -> None:
+        learner.copy_ema_weights(copies)
+        text2mel, heard = network_with(learner.spec, copies), threading.Event()
+        assert isinstance(text2mel, Text2Mel)
+        speaker = Speaker(text2mel, 0, ssrn, 0, Vocabulary(settings.symbols), settings)
+        with contextlib.suppress(Cancelled):
+            speaker.speak(_SENTENCE, cancelled=heard.is_set, on_sound=lambda _: heard.set())
+
+    paused, training = (
+        _time_beside(work, speak, max(3, rounds // 2)) for work in (lambda: time.sleep(0.1), step)
+    )
+    return (
+        "first sound of a sample",
+        f"{training * 1000:,.0f} ms after the key during training",
+        f"{paused * 1000:,.0f} ms in a pause",
+    )
+
+
+def _time_beside(steps: Callable[[], None], work: Callable[[], None], rounds: int) -> float:
+    """Median seconds of work in a thread like that of auditions, while this one makes steps."""
+    seconds: list[float] = []
+
+    def measure() -> None:
+        compute_on_one_thread()
+        work()
+        seconds.extend(_time(work) for _ in range(rounds))
+
+    thread = threading.Thread(target=measure, daemon=True)
+    thread.start()
+    while thread.is_alive():
+        steps()
+    return median(seconds)
 
 
 def _time_in_turn(

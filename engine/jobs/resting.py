@@ -61,8 +61,7 @@ class RestingVoice:
             InputError: it is something that only a run can do.
         """
         if isinstance(command, Audition):
-            wanted = (command.sentence, command.step, command.ssrn_step)
-            self._speaking().request(*wanted, for_comparison=command.for_comparison)
+            self._speaking().take(command)
         elif not isinstance(command, MarkHeard):
             raise InputError("No run trains this voice.")
         elif self._auditions is not None:

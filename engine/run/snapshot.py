@@ -270,8 +270,9 @@ class Snapshot:
     checkpoints: tuple[KeptCheckpoint, ...] = ()
     """Of both networks, oldest first: what `Audition` can name."""
     auditioning: bool = False
+    """Whether a sample is being made, or waits for that."""
     speaking: Speaking | None = None
-    """The sample that is being made; None between samples."""
+    """The sample that can be heard while it is being made; None before its first sound."""
     auditions: int = 0
     """Auditions that a person asked for in this run and that have ended, also without a sample."""
     gpu: GpuReading | None = None

@@ -22,6 +22,7 @@ from engine.machine.device import compute_on_one_thread, is_out_of_memory
 from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
+from engine.run.commands import Audition
 from engine.run.publisher import Publisher
 from engine.run.sample import Sample, Speaking, StepChoice
 from engine.run.snapshot import AttentionPlot
@@ -105,6 +106,12 @@ class Auditions:
     def idle(self) -> bool:
         """Whether nothing is being spoken, or waits for that."""
         return not (self._current or self._asked or self._automatic)
+
+    def take(self, command: Audition) -> None:
+        """Have spoken soon what a person asks for; as `request`."""
+        self.request(
+            command.sentence, command.step, command.ssrn_step, for_comparison=command.for_comparison
+        )
 
     def request(
         self,

@@ -222,8 +222,8 @@ class CommandHandler:
                 known = [clip.clip_id for clip in self._context.store.clips]
                 known += voice.settings.left_out
                 leave_out(command, voice, known, self._publisher, " from the next run on")
-            case Audition(sentence, step, ssrn_step, quiet):
-                self._auditions.request(sentence, step, ssrn_step, for_comparison=quiet)
+            case Audition():
+                self._auditions.take(command)
             case MarkHeard(file):
                 self._auditions.mark_heard(file)
             case SetSentences(sentences):

@@ -46,6 +46,7 @@ class _Line:
     automatic: bool = False
     time: Annotated[float, Meta(ge=0, le=10**11)] = 0.0
     heard: bool = False
+    for_comparison: bool = False
 
 
 def append_sample(voice: Voice, sample: Sample) -> None:
@@ -68,6 +69,7 @@ def _line(sample: Sample) -> str:
         automatic=sample.automatic,
         time=round(sample.time, 3),
         heard=sample.heard,
+        for_comparison=sample.for_comparison,
     )
     return to_json(line).decode()
 
@@ -109,6 +111,7 @@ def _sample(voice: Voice, line: _Line) -> Sample:
         automatic=line.automatic,
         time=line.time,
         heard=line.heard,
+        for_comparison=line.for_comparison,
     )
 
 

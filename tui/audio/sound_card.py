@@ -6,6 +6,7 @@ ours. It says on stderr in one line what is wrong; its exit code is 0 if the fil
 end (without a file: if one could be).
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -143,6 +144,8 @@ def _main(path: str) -> str:
         return "libportaudio2 is not installed: apt install libportaudio2"
     try:
         if not any(device["max_output_channels"] for device in sounddevice.query_devices()):
+            if "PULSE_SERVER" in os.environ:
+                return "no sound device; PULSE_SERVER needs libasound2-plugins on this host"
             return "no sound device on this host"
         if path:
             import soundfile

@@ -51,7 +51,7 @@ class BlindScreen(Dialog[Standing]):
         self._round: Round | None = None
         self._standing = Standing()
         self._ready = self._busy = self._decided = False
-        self._trouble = self._revealed = ""
+        self._trouble = self._note = self._revealed = ""
         self._heard: list[str] = []
         """The sides of this trial that were played, the last one last."""
         # Nothing in a path says which checkpoint it is.
@@ -115,7 +115,7 @@ class BlindScreen(Dialog[Standing]):
             self._round.answer(answer)
         except EngineError as error:
             # A full disk, perhaps: the answer can be given again.
-            self.call_later(self.notify, str(error), severity="error")
+            self._note = str(error)
             return
         self._standing = self._round.test.standing
         self._ready, self._heard = False, []
@@ -134,6 +134,7 @@ class BlindScreen(Dialog[Standing]):
     def action_hear(self, side: str) -> None:
         if self._ready and not self._decided:
             self._heard = [one for one in self._heard if one != side] + [side]
+            self._note = ""
             self._run.hear(self._path(side), side.upper())
             self._show()
 
@@ -141,8 +142,10 @@ class BlindScreen(Dialog[Standing]):
         if not self._ready or self._busy or self._decided:
             return
         if len(self._heard) < len(_SIDES):
-            self.notify("Listen to both first: a and b play them.", severity="warning")
+            self._note = "listen to both first: a and b play them"
+            self._show()
             return
+        self._note = ""
         self._begin(lambda: self._keep(_ANSWERS[key][0]))
         self._show()
 
@@ -180,7 +183,8 @@ class BlindScreen(Dialog[Standing]):
         for key, (_, words) in _ANSWERS.items():
             style = "" if len(self._heard) == len(_SIDES) else "$quiet"
             lines.append(Content.assemble((f"{key:>3}", "bold $training"), (f"  {words}", style)))
-        lines.append(_hint(self._standing.progress))
+        note = Content.styled(printable(self._note), "$warning")
+        lines.append(note if self._note else _hint(self._standing.progress))
         return [*lines, _hint("y copies a command that plays it · esc ends the test")]
 
     def _side(self, side: str) -> Content:

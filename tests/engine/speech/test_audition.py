@@ -53,6 +53,17 @@ def test_without_an_ssrn_the_mel_alone_is_heard(make_voice, training, at_stop):
     assert sample.path.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_what_is_spoken_for_a_comparison_says_nothing_of_itself(make_voice, training, at_stop):
+    voice = make_voice(text2mel=40)
+    session = at_stop(voice)
+    session.send(Audition("Hello.", 40, for_comparison=True))
+    snapshot = heard(training, session)
+    (sample,) = snapshot.samples
+    assert (sample.step, sample.for_comparison) == (40, True)
+    assert not [event.text for event in snapshot.events if "sample" in event.text]
+    assert read_samples(voice)[0].for_comparison
+
+
 def test_with_an_ssrn_both_steps_are_in_the_name(make_voice, training, at_stop):
     voice = make_voice(text2mel=40, ssrn=767)
     newer = shutil.copytree(

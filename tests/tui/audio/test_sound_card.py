@@ -68,6 +68,7 @@ def test_a_new_file_silences_the_one_before(library, sample: Path, tmp_path: Pat
     ("tail", "why"),
     [
         ("def query_devices(): return []", "no sound device on this host"),
+        ("def query_devices(): return []", "PULSE_SERVER needs libasound2-plugins"),
         ("def query_devices(): return [dict(max_output_channels=0)]", "no sound device"),
         ("raise OSError('PortAudio library not found')", "apt install libportaudio2"),
         ("def query_devices(): raise PortAudioError('not [now]')", "not [now]"),
@@ -79,9 +80,11 @@ def test_why_there_is_no_sound(library, tail: str, why: str, monkeypatch) -> Non
     if tail == HANGS:
         monkeypatch.setattr(sound_card, "_PROBE_LIMIT", 0.4)
     library(tail)
+    monkeypatch.setenv("PULSE_SERVER", "tcp:127.0.0.1:9") if "plugins" in why else None
     card = SoundCard()
-    wait_until(lambda: card.status.unavailable)
-    assert why in card.status.unavailable
+    # Whoever wants to play something waits until the card has answered.
+    assert why in card.unavailable()
+    assert card.status.unavailable == card.unavailable()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,13 @@ def test_the_first_row_says_how_long_training_takes(monkeypatch) -> None:
     first, *_, last = result.output.splitlines()
     assert re.search(r"^text2mel step, \w+ +[\d.]+ steps/s: 20,000 steps take \w+ ", first)
     assert last == "cpu, preset small; medians of 1 pair, timed in turn"
-    for row in ("ssrn step", "text2mel checkpoint", "ssrn checkpoint", "text2mel synthesis"):
+    for row in (
+        "ssrn step",
+        "text2mel checkpoint",
+        "ssrn checkpoint",
+        "text2mel synthesis",
+        "first sound",
+    ):
         assert f"\n{row}" in result.output
 
 

@@ -97,6 +97,7 @@ def test_of_two_tabs_the_one_used_last_plays(page: ServedPage, tab):
     first = page.add(870_000, spoken(0.3))
     wait_until(lambda: played(other), "the sound in the other tab")
     other.close()
+    wait_until(lambda: not tab.evaluate("navigator.locks.query()")["pending"], "its turn")
     second = page.add(871_000, spoken(0.3, 1))
     wait_until(lambda: played(tab), "the sound in the tab that is left")
     assert played(tab)[0]["samples"] == samples_of(second) != samples_of(first)

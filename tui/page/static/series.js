@@ -6,7 +6,8 @@ const NETWORKS = { text2mel: "Text2Mel", ssrn: "SSRN" };
 
 /** The sentences that a voice speaks, and those that it has spoken, newest first. */
 export function sentencesOf(voice) {
-  const spoken = voice.samples.map((sample) => sample.sentence).reverse();
+  const shown = voice.samples.filter((sample) => !sample.for_comparison);
+  const spoken = shown.map((sample) => sample.sentence).reverse();
   const now = voice.speaking ? [voice.speaking.sentence] : [];
   return [...new Set([...voice.sentences, ...now, ...spoken])];
 }
