@@ -131,6 +131,13 @@ class Opened:
         return " ".join(self.text.replace("│", " ").split())
 
     @property
+    def dialog(self) -> str:
+        """The words in the dialog, without what is around it."""
+        box = self.app.screen.query_one(".dialog").content_region
+        rows = (line.ljust(box.right)[box.x : box.right] for line in self.lines[box.y : box.bottom])
+        return " ".join(" ".join(rows).split())
+
+    @property
     def log(self) -> str:
         return " ".join(" ".join(self.app.run_screen.log_panel.lines).split())
 

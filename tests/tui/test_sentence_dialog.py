@@ -21,7 +21,7 @@ async def test_it_shows_how_the_sentence_will_be_read(voice, attached):
     snapshot = training(voice_folder=voice, sentences=("One.",))
     async with opened(snapshot, attached=attached, size=(53, 20)) as run:
         await run.press("e")
-        await run.until(lambda: "one." in run.text)
+        await run.until(lambda: "one." in run.dialog)
         for said, meanings in (
             ("It costs $5.", ["it costs five dollars."]),
             ("[bold]naïve ☃", ["bold, naive", "not spoken, no symbol for: "]),
@@ -30,17 +30,17 @@ async def test_it_shows_how_the_sentence_will_be_read(voice, attached):
         ):
             run.answer = said
             for meaning in meanings:
-                await run.until(lambda meaning=meaning: meaning in run.words)
-            assert "enter accepts" in run.text
+                await run.until(lambda meaning=meaning: meaning in run.dialog)
+            assert "enter accepts" in run.dialog
         # What is too long for the dialog scrolls.
         run.answer = "so on. " * 20 + "$5"
-        await run.until(lambda: "2,000 characters" not in run.words)
-        assert "five dollars" not in run.words
+        await run.until(lambda: "2,000 characters" not in run.dialog)
+        assert "five dollars" not in run.dialog
         await run.press(*["pagedown"] * 5)
-        await run.until(lambda: "five dollars" in run.words)
+        await run.until(lambda: "five dollars" in run.dialog)
         run.answer = "☃ …"
         await run.press("enter")
-        assert "There is nothing to speak" in run.words
+        assert "There is nothing to speak" in run.dialog
         assert not run.sent
         run.answer = "Snow ☃"
         await run.press("enter")
@@ -52,21 +52,21 @@ async def test_each_line_is_a_sentence(voice):
     snapshot = training(voice_folder=voice, sentences=("One.", "Room 2.", "Three."))
     async with opened(snapshot, size=(80, 24)) as run:
         await run.press("e", "down")
-        await run.until(lambda: "room two." in run.text)
+        await run.until(lambda: "room two." in run.dialog)
         await run.press("down", "down", *"4.", "down", "down")
-        await run.until(lambda: "an empty line is left out" in run.words)
+        await run.until(lambda: "an empty line is left out" in run.dialog)
         await run.press("enter")
         assert run.sent == [SetSentences(("One.", "Room 2.", "Three.", "4."))]
         await run.press("e")
-        await run.until(lambda: "one." in run.text)
+        await run.until(lambda: "one." in run.dialog)
         run.answer = "One.\n...\nThree."
         await run.press("enter")
-        await run.until(lambda: "There is nothing to speak" in run.words)
+        await run.until(lambda: "There is nothing to speak" in run.dialog)
         await run.press("5", "enter")
         assert run.sent[1:] == [SetSentences(("One.", "...5", "Three."))]
         await run.press("e")
         run.answer = "\n".join(f"Number {number}." for number in range(13))
         await run.press("enter")
-        await run.until(lambda: "12 sentences are the most" in run.words)
+        await run.until(lambda: "12 sentences are the most" in run.dialog)
         await run.press("escape", "e", "enter")
         assert len(run.sent) == 2
