@@ -308,6 +308,7 @@ class Auditions:
         assert number is not None
         assert isinstance(ssrn.network, SSRN)
         clip, settings = training.store.clips[number], self._voice.settings
+        rate = settings.audio.sample_rate
         path = self._place(f"ssrn-{ssrn.step}_{slug(clip.clip_id)}.wav")
         mel = training.store.coarse_mel(number).astype(np.float32)
         vocoder = VocoderSettings(settings.sharpening)
@@ -316,9 +317,10 @@ class Auditions:
             for start in range(0, len(mel), _FRAMES_AT_ONCE):
                 end = start + _FRAMES_AT_ONCE
                 stream.add(mel[start:end], last=end >= len(mel))
+        sentence, seconds = request.sentence or clip.text, len(stream.waveform) / rate
         return Sample(
-            ssrn.step, clip.text, path, len(stream.waveform) / settings.audio.sample_rate,
-            f"held-out {clip.clip_id}", self._original_of(request.sentence),
+            ssrn.step, sentence, path, seconds, f"held-out {clip.clip_id}",
+            self._original_of(request.sentence),
             ssrn_step=ssrn.step, automatic=request.automatic, time=time(),
             for_comparison=request.for_comparison,
         )  # fmt: skip

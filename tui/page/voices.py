@@ -24,6 +24,7 @@ from engine.serialization import to_json
 from engine.speech.reading import Reader
 from engine.voice.folder import Voice
 from tui.page.words import sample_of, state_of
+from tui.process.endings import describe_end
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +88,8 @@ class PageVoice:
             if isinstance(before, RestingVoice):
                 before.close()
         except InputError as error:
-            self._rest(str(error), on_change)
+            self._rest("", on_change)
+            self.ended = str(error)
         finally:
             self._attaching = False
         on_change()
@@ -99,7 +101,7 @@ class PageVoice:
             last = source.snapshot()
             if not last.phase.ended:
                 return  # it is about to say how it ended
-            why = last.failure or why
+            why = last.failure or f"The run has ended: {describe_end(last)}."
         self._rest(why, on_change)
 
     def _rest(self, why: str, on_change: Callable[[], None]) -> None:
