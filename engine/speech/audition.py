@@ -104,6 +104,11 @@ class Auditions:
         self._worker.request()  # see `_get_ready`
 
     @property
+    def open(self) -> bool:
+        """Whether its thread takes requests; without one, `request` speaks where it is called."""
+        return self._worker.running and not self._closing.is_set()
+
+    @property
     def idle(self) -> bool:
         """Whether nothing is being spoken, or waits for that."""
         return not (self._current or self._asked or self._automatic)
@@ -307,6 +312,7 @@ class Auditions:
         assert number is not None
         assert isinstance(ssrn.network, SSRN)
         clip, settings = training.store.clips[number], self._voice.settings
+        rate = settings.audio.sample_rate
         path = self._place(f"ssrn-{ssrn.step}_{slug(clip.clip_id)}.wav")
         mel = training.store.coarse_mel(number).astype(np.float32)
         vocoder = VocoderSettings(settings.sharpening)
@@ -315,9 +321,10 @@ class Auditions:
             for start in range(0, len(mel), _FRAMES_AT_ONCE):
                 end = start + _FRAMES_AT_ONCE
                 stream.add(mel[start:end], last=end >= len(mel))
+        sentence, seconds = request.sentence or clip.text, len(stream.waveform) / rate
         return Sample(
-            ssrn.step, clip.text, path, len(stream.waveform) / settings.audio.sample_rate,
-            f"held-out {clip.clip_id}", self._original_of(request.sentence),
+            ssrn.step, sentence, path, seconds, f"held-out {clip.clip_id}",
+            self._original_of(request.sentence),
             ssrn_step=ssrn.step, automatic=request.automatic, time=time(),
             for_comparison=request.for_comparison,
         )  # fmt: skip

@@ -39,7 +39,7 @@ async def test_the_nearer_of_stop_and_budget_is_what_is_projected():
         assert "spent $0.65 of $30.00 · $0.69 at the stop · $0.99/h" in run.text
         await run.change(budget=0.66)
         seen = run.text
-    assert "budget $0.66 · 14:02  in 36s" in seen
+    assert "budget $0.66 · 14:02 (36s)" in seen
     assert "spent $0.65 of $0.66 · $0.66 at the budget" in seen
     assert "  stop at 900,000 · " in line_about(training(budget=30.0))
     for stop in ({}, {"stop": None, "stop_text": ""}):

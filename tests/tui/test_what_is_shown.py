@@ -133,6 +133,9 @@ async def test_a_small_screen_shows_one_panel_under_tabs(size):
             await run.press(key)
             await run.pause()
             assert title in run.text
+        await run.pilot.click("#tabs", offset=(4, 0))
+        await run.pause()
+        assert titles[0] in run.text
         await run.resize((80, 24))
         assert all(one in run.text for one in titles)
 

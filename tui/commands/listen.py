@@ -35,10 +35,10 @@ def listen(
     ] = None,
     detached: Annotated[bool, typer.Option("--detached", hidden=True)] = False,
 ) -> int:
-    """Hear the voices on your own computer: serve a web page, to this computer alone.
+    """Serve the listening page: hear your voices in a browser on your own machine.
 
-    The first line is the page's address. The page plays each new sample, speaks what you type,
-    and compares checkpoints. If it is already being served, the address is all that is printed.
+    Prints the page's address, then how your machine reaches it: it is at 127.0.0.1 of this host
+    alone. If a page is already being served, prints the address of that one.
     """
     from tui.page.client import page_folder, running_page
     from tui.page.server import open_port, serve

@@ -382,8 +382,19 @@ def serve(
 
 async def _serve(page: PageApp, server: _Server, bound: socket.socket) -> None:
     tasks = [asyncio.create_task(page.follow_runs()), asyncio.create_task(page.events.run())]
+
+    def end(_: object) -> None:
+        if not server.should_exit:
+            server.end()
+
+    for task in tasks:
+        # A page that stands still must not look like runs that do.
+        task.add_done_callback(end)
     try:
         await server.serve([bound])
+        for task in tasks:
+            if task.done():
+                task.result()
     finally:
         for task in tasks:
             task.cancel()

@@ -24,6 +24,7 @@ from engine.serialization import to_json
 from engine.speech.reading import Reader
 from engine.voice.folder import Voice
 from tui.page.words import sample_of, state_of
+from tui.process.endings import describe_end
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +49,7 @@ class PageVoice:
         """Why no run can be asked; empty while one can."""
         self._source: RemoteSession | RestingVoice | None = None
         """The run, or what answers instead; None before anything is known."""
+        self._why_resting = ""
         self._attaching = False
         self._next_try = 0.0
         self._attention: dict[Path, bool] = {}
@@ -86,7 +88,8 @@ class PageVoice:
             if isinstance(before, RestingVoice):
                 before.close()
         except InputError as error:
-            self._rest(str(error), on_change)
+            self._rest("", on_change)
+            self.ended = str(error)
         finally:
             self._attaching = False
         on_change()
@@ -98,7 +101,7 @@ class PageVoice:
             last = source.snapshot()
             if not last.phase.ended:
                 return  # it is about to say how it ended
-            why = last.failure or why
+            why = last.failure or f"The run has ended: {describe_end(last)}."
         self._rest(why, on_change)
 
     def _rest(self, why: str, on_change: Callable[[], None]) -> None:
@@ -109,9 +112,17 @@ class PageVoice:
             else:
                 last = None if source is None else source.snapshot()
                 self._source = RestingVoice(self.folder, on_change, last)
-                self.ended = why
+                self._why_resting = why
+            self.ended = self._why_resting
         except VoicecoachError as error:
             self.ended = str(error)
+
+    def fail(self, error: Exception) -> None:
+        """Say that the voice cannot be shown; all others are."""
+        told = f"This voice cannot be shown ({type(error).__name__}: {error})."
+        if told != self.ended:
+            _log.error("%s: %s", self.folder, told, exc_info=error)
+        self.ended = told
 
     # What the page shows and asks.
 
@@ -119,7 +130,7 @@ class PageVoice:
         """All that the page shows of the voice; may read files."""
         run = self.snapshot
         if run is None:
-            return {"id": self.id, "name": self.folder.name, "ended": self.ended, "running": False}
+            return self.unknown()
         if run.samples is not self._listed[0]:
             samples = [sample_of(sample, self._has_attention) for sample in run.samples]
             self._listed = (run.samples, samples)
@@ -131,6 +142,11 @@ class PageVoice:
             "can_speak": self.why_silent(run),
             "samples": self._listed[1],
         }
+
+    def unknown(self) -> dict[str, Any]:
+        """What the page shows of a voice of which nothing can be read."""
+        name = printable(self.folder.name)
+        return {"id": self.id, "name": name, "ended": self.ended, "running": False}
 
     def _has_attention(self, sample: Sample) -> bool:
         path = sample.path.with_suffix(".png")
@@ -265,10 +281,13 @@ class Voices:
             self._known(run.voice_folder)
         killed = {voice_id(run.voice_folder): run for run in runs if run.killed}
         for voice in list(self._voices.values()):
-            if voice.id in live:
-                voice.follow(live[voice.id], self._on_change)
-            else:
-                voice.rest(_why_ended(killed.get(voice.id)), self._on_change)
+            try:
+                if voice.id in live:
+                    voice.follow(live[voice.id], self._on_change)
+                else:
+                    voice.rest(_why_ended(killed.get(voice.id)), self._on_change)
+            except Exception as error:
+                voice.fail(error)
 
     def close(self) -> None:
         """Give up what voices without a run are speaking."""
@@ -279,12 +298,20 @@ class Voices:
         """All voices, those that are being trained first; may read files."""
         now = datetime.now()
         voices = sorted(self._voices.values(), key=lambda voice: not voice.running)
-        shown = [voice.as_json(now) for voice in voices]
+        shown = [_shown(voice, now) for voice in voices]
         return to_json({"voices": shown, "trouble": printable(self.trouble)})
 
     def marks(self) -> object:
         """What changes with news that cannot wait; never waits."""
         return [voice.marks() for voice in list(self._voices.values())]
+
+
+def _shown(voice: PageVoice, now: datetime) -> dict[str, Any]:
+    try:
+        return voice.as_json(now)
+    except Exception as error:
+        voice.fail(error)
+        return voice.unknown()
 
 
 def _why_ended(killed: RunEntry | None) -> str:

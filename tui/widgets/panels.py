@@ -7,6 +7,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.geometry import Size
+from textual.message import Message
 from textual.widget import Widget
 
 _ONE_PANEL_BELOW = Size(60, 20)
@@ -44,6 +45,13 @@ class Arrangement(Enum):
 class Tabs(Widget):
     """Which panel is on the screen, and which others there are."""
 
+    class Chosen(Message):
+        """A name was clicked."""
+
+        def __init__(self, place: int) -> None:
+            super().__init__()
+            self.place = place
+
     def __init__(self) -> None:
         super().__init__(id="tabs")
         self._names: tuple[str, ...] = ()
@@ -54,6 +62,15 @@ class Tabs(Widget):
         if (names, current) != (self._names, self._current):
             self._names, self._current = names, current
             self.refresh()
+
+    def on_click(self, event: events.Click) -> None:
+        """Bring the panel whose name was clicked into sight."""
+        end = 0
+        for place, name in enumerate(self._names):
+            end += len(name) + 2
+            if event.get_content_offset_capture(self).x < end:
+                self.post_message(self.Chosen(place))
+                return
 
     def render(self) -> Content:
         """Write the names, that of the panel in sight as on a label of its own."""
@@ -135,6 +152,9 @@ class Panels(Vertical):
         at = there.index(self._current) if self._current in there else -by
         self._current = there[(at + by) % len(there)]
         self._show()
+
+    def on_tabs_chosen(self, message: Tabs.Chosen) -> None:
+        self.bring(self._there[message.place])
 
     def bring(self, panel: Widget) -> None:
         """Bring a panel into sight, if another has all the room."""

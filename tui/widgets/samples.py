@@ -14,6 +14,7 @@ from engine.run.snapshot import Snapshot
 from tui import formatting
 from tui.audio.sound_card import PlayerStatus
 from tui.formatting import NETWORKS
+from tui.widgets.axes import step_labels
 from tui.widgets.sample_rows import SampleRow, rows_of, sentences_of
 
 _UNSPOKEN = "not spoken yet"
@@ -136,7 +137,11 @@ class Samples(DataTable[Text]):
 
     def _draw_rows(self, *, anew: bool = False) -> None:
         """Draw the cells that changed, or all if there are more or fewer rows."""
-        cells = [self._cells(row, n == self.cursor_row) for n, row in enumerate(self._rows)]
+        steps = self._steps()
+        cells = [
+            self._cells(row, steps[n], n == self.cursor_row) for n, row in enumerate(self._rows)
+        ]
+        self._shorten_tags(cells)
         columns = len(cells[0]) if cells else 0
         if anew or len(cells) != self.row_count or columns != len(self.columns):
             place = self.cursor_row
@@ -152,10 +157,25 @@ class Samples(DataTable[Text]):
                         self.update_cell_at(Coordinate(n, column), now, update_width=True)
         self._drawn = cells
 
-    def _cells(self, row: SampleRow, is_selected: bool) -> list[Text]:
+    def _steps(self) -> list[str]:
+        """Write the steps of all rows, in one width."""
+        written = step_labels([row.step for row in self._rows])
+        longest = max(map(len, written), default=0)
+        return [step.rjust(longest) for step in written]
+
+    def _shorten_tags(self, cells: list[list[Text]]) -> None:
+        """Cut what is special about a row off visibly where it has no room."""
+        if not cells or not self.scrollable_content_region.width:
+            return
+        widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
+        room = self.scrollable_content_region.width - sum(widths[:-1])
+        for row in cells:
+            row[-1].truncate(
+                max(1, room - 2 * self.cell_padding * len(widths)), overflow="ellipsis"
+            )
+
+    def _cells(self, row: SampleRow, step: str, is_selected: bool) -> list[Text]:
         sample = row.sample
-        longest = max(len(formatting.short_steps(one.step)) for one in self._rows)
-        step = formatting.short_steps(row.step).rjust(longest)
         cells = [
             Text(f"{'▸' if is_selected else ' '}{step}", style="bold" if is_selected else ""),
             Text(f"{sample.seconds:.1f} s" if sample else "", justify="right"),

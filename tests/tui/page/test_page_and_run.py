@@ -9,6 +9,8 @@ import pytest
 from programs import wait_until
 from sshd import needs_sshd
 
+from engine.attach.registry import runs_folder
+
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
@@ -106,16 +108,29 @@ def test_a_run_that_is_killed_and_started_again_is_shown(run, page) -> None:
 @pytest.mark.parametrize("how", ["moved", "deleted"])
 def test_a_voice_that_goes_away_is_told(listen, make_voice, how) -> None:
     voice = make_voice(text2mel=5)
-    page = listen(str(voice.folder))
-    wait_until(lambda: "step" in shown(page), "the voice")
+    page, away = listen(str(voice.folder)), voice.folder.with_name("elsewhere")
+    wait_until(lambda: shown(page).get("can_speak") == "", "the voice")
     if how == "moved":
-        voice.folder.rename(voice.folder.with_name("elsewhere"))
+        voice.folder.rename(away)
     else:
         shutil.rmtree(voice.folder)
     wait_until(lambda: str(voice.folder) in shown(page)["ended"], "the page to notice")
     for path, body in (("speak", {"sentence": "Go."}), ("read", {"text": "Go."})):
         answer = page.ask(f"/voices/{shown(page)['id']}/{path}", body)
-        assert answer.status in (400, 404, 409)
-        assert answer.json["error"]
+        assert answer.status in (202, 400, 404, 409)
+        assert answer.status == 202 or answer.json["error"]
+    if how == "moved":
+        away.rename(voice.folder)
+        wait_until(lambda: str(voice.folder) not in shown(page)["ended"], "the voice again")
     assert page.end() == 0
     assert "Traceback" not in page.errors.read_text()
+
+
+def test_a_list_of_runs_that_cannot_be_trusted_is_told(listen) -> None:
+    page = listen()
+    runs_folder().mkdir()
+    runs_folder().chmod(0o777)
+    with page.events() as events:
+        next(data for name, data in events if name == "state" and "not yours" in data["trouble"])
+        runs_folder().chmod(0o700)
+        next(data for name, data in events if name == "state" and not data["trouble"])

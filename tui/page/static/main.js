@@ -35,7 +35,7 @@ class Page {
     this.listening.onHeard = (item, checksum) => this.#heard(item, checksum);
     const connection = this.#connection;
     connection.wanted = () => this.autoplay.on;
-    connection.addEventListener("state", (event) => this.show(event.detail.voices));
+    connection.addEventListener("state", ({ detail }) => this.show(detail.voices, detail.trouble));
     connection.addEventListener("play", (event) => this.autoplay.asked(event.detail));
     connection.addEventListener("open", () => this.autoplay.begin());
     connection.addEventListener("trouble", (event) => this.#trouble(event.detail));
@@ -51,14 +51,14 @@ class Page {
   }
 
   /** Take in what the server knows. */
-  show(voices) {
+  show(voices, trouble = "") {
     this.voices = voices.map((voice) => ({ ...UNKNOWN, ...voice }));
     const before = this.voice?.id;
     const wanted = decodeURIComponent(location.hash.slice(1));
     const named = (id) => this.voices.find((one) => one.id === id);
     this.voice = named(wanted) ?? named(before) ?? this.voices[0] ?? null;
     find("state").hidden = find("main").hidden = !this.voice;
-    write(find("nobody"), this.voice ? "" : NOBODY);
+    write(find("nobody"), this.voice ? "" : trouble || NOBODY);
     this.#showVoices();
     if (!this.voice) return;
     if (this.voice.id !== before) {
