@@ -1,6 +1,7 @@
 """Auditions: samples of the voice, made in the background, also while it is being trained."""
 
 import logging
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -101,6 +102,11 @@ class Auditions:
         self._worker = BackgroundThread("making a sample", self._work, publisher.event)
         self._worker.start()
         self._worker.request()  # see `_get_ready`
+
+    @property
+    def open(self) -> bool:
+        """Whether its thread takes requests; without one, `request` speaks where it is called."""
+        return self._worker.running and not self._closing.is_set()
 
     @property
     def idle(self) -> bool:
@@ -228,17 +234,20 @@ class Auditions:
     def _postpone(self, request: AuditionRequest) -> None:
         """Have an automatic sample that gave way begun anew, once its turn comes again."""
         if self._closing.is_set():
-            self._publisher.event("the sample was cancelled")
+            if not request.automatic:
+                self._publisher.event("the sample was cancelled")
             return
         with self._turn:
             self._automatic.appendleft(request)
 
     def _report(self, request: AuditionRequest, text: str) -> None:
         """Say why there is no sample; of the series, which tries again and again, each once."""
-        if not request.automatic or text != self._refused:
+        # The same trouble at another step, or with other figures, is not reported again.
+        kind = re.sub(r"[0-9.,]+", "", text)
+        if not request.automatic or kind != self._refused:
             self._publisher.event(text, "error")
         if request.automatic:
-            self._refused = text
+            self._refused = kind
 
     def _speak(self, request: AuditionRequest) -> Sample:
         text2mel, ssrn = self._load(request)
