@@ -150,10 +150,11 @@ class Session:
         else:
             if isinstance(command, StopAt) and self.snapshot().phase.before_steps:
                 self._early_stop.ask(command.rule)
-            if isinstance(command, Audition) and command.sentence and self._auditions is not None:
+            auditions = self._auditions
+            if isinstance(command, Audition) and command.sentence and auditions and auditions.open:
                 # A step may take a second on a CPU. One without a sentence keeps its place after
                 # a change of the sentences.
-                self._auditions.take(command)
+                auditions.take(command)
             else:
                 self._inbox.send(command)
 

@@ -1,13 +1,14 @@
 """Auditions: samples of the voice, made in the background, also while it is being trained."""
 
 import logging
+import re
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import monotonic, time
+from time import thread_time, time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,11 +97,16 @@ class Auditions:
         self._closing = threading.Event()
         self._samples = SampleList(voice, publisher)
         self.automatic_seconds = 0.0
-        """How long automatic samples have taken to be made."""
+        """Time on a core that automatic samples have taken."""
         self._refused = ""
         self._worker = BackgroundThread("making a sample", self._work, publisher.event)
         self._worker.start()
         self._worker.request()  # see `_get_ready`
+
+    @property
+    def open(self) -> bool:
+        """Whether its thread takes requests; without one, `request` speaks where it is called."""
+        return self._worker.running and not self._closing.is_set()
 
     @property
     def idle(self) -> bool:
@@ -176,11 +182,12 @@ class Auditions:
             self._get_ready()
         self._samples.write_marks()
         while (request := self._next()) is not None:
-            started = monotonic()
+            # Time on a core: that is what training loses, however long others keep it waiting.
+            started = thread_time()
             try:
                 self._make(request)
             finally:
-                self._end_turn(request, monotonic() - started)
+                self._end_turn(request, thread_time() - started)
 
     def _get_ready(self) -> None:
         """Load what most samples need, for the first to be heard as soon as later ones."""
@@ -228,17 +235,20 @@ class Auditions:
     def _postpone(self, request: AuditionRequest) -> None:
         """Have an automatic sample that gave way begun anew, once its turn comes again."""
         if self._closing.is_set():
-            self._publisher.event("the sample was cancelled")
+            if not request.automatic:
+                self._publisher.event("the sample was cancelled")
             return
         with self._turn:
             self._automatic.appendleft(request)
 
     def _report(self, request: AuditionRequest, text: str) -> None:
         """Say why there is no sample; of the series, which tries again and again, each once."""
-        if not request.automatic or text != self._refused:
+        # The same trouble at another step, or with other figures, is not reported again.
+        kind = re.sub(r"[0-9.,]+", "", text)
+        if not request.automatic or kind != self._refused:
             self._publisher.event(text, "error")
         if request.automatic:
-            self._refused = text
+            self._refused = kind
 
     def _speak(self, request: AuditionRequest) -> Sample:
         text2mel, ssrn = self._load(request)
@@ -303,6 +313,7 @@ class Auditions:
         assert number is not None
         assert isinstance(ssrn.network, SSRN)
         clip, settings = training.store.clips[number], self._voice.settings
+        rate = settings.audio.sample_rate
         path = self._place(f"ssrn-{ssrn.step}_{slug(clip.clip_id)}.wav")
         mel = training.store.coarse_mel(number).astype(np.float32)
         vocoder = VocoderSettings(settings.sharpening)
@@ -311,9 +322,10 @@ class Auditions:
             for start in range(0, len(mel), _FRAMES_AT_ONCE):
                 end = start + _FRAMES_AT_ONCE
                 stream.add(mel[start:end], last=end >= len(mel))
+        sentence, seconds = request.sentence or clip.text, len(stream.waveform) / rate
         return Sample(
-            ssrn.step, clip.text, path, len(stream.waveform) / settings.audio.sample_rate,
-            f"held-out {clip.clip_id}", self._original_of(request.sentence),
+            ssrn.step, sentence, path, seconds, f"held-out {clip.clip_id}",
+            self._original_of(request.sentence),
             ssrn_step=ssrn.step, automatic=request.automatic, time=time(),
             for_comparison=request.for_comparison,
         )  # fmt: skip

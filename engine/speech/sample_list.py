@@ -9,6 +9,7 @@ from engine.errors import EngineError, InputError
 from engine.files import remove_all, unremoved_message
 from engine.run.publisher import Publisher
 from engine.run.sample import Sample
+from engine.voice.comparisons import read_comparisons
 from engine.voice.folder import Voice
 from engine.voice.history import held_out_losses
 from engine.voice.samples import append_sample, compact_list, read_samples
@@ -75,12 +76,14 @@ class SampleList:
         """Remove samples of the series that are not kept, with their attention."""
         snapshot = self._publisher.snapshot
         samples = [one for one in snapshot.samples if one.network == newest.network]
-        old = superseded_samples(
-            samples,
-            {*snapshot.sentences, newest.sentence},
-            self._held_out_losses(newest.network, newest.step, samples),
-            keep=self._played,
-        )
+        try:
+            compared = {file for one in read_comparisons(self._voice) for file in one.files}
+            losses = self._held_out_losses(newest.network, newest.step, samples)
+        except InputError as error:
+            _log.warning("no sample is removed: %s", error)
+            return
+        sentences = {*snapshot.sentences, newest.sentence}
+        old = superseded_samples(samples, sentences, losses, keep={*self._played, *compared})
         gone = {sample.path for sample in old if self._remove(sample)}
         if gone:
             self._publisher.change_samples(lambda one: None if one.path in gone else one)
@@ -91,11 +94,8 @@ class SampleList:
     ) -> dict[int, float]:
         """The losses at the samples' steps; read once a checkpoint, for the file may be long."""
         if step != self._losses_at:
-            try:
-                steps = [sample.step for sample in samples]
-                self._losses = held_out_losses(self._voice.history(network), steps)
-            except InputError as error:
-                _log.warning("the best sample is not known: %s", error)
+            steps = [sample.step for sample in samples]
+            self._losses = held_out_losses(self._voice.history(network), steps)
             self._losses_at = step
         return self._losses
 

@@ -154,6 +154,11 @@ def report_corpus_change(
         old = load_content(folder, known)
         what = "which clips is not known here" if old is None else content.changes_since(old)
         text = f"Recordings changed since {network} was last trained: {what}"
+        if unwanted := old and (old.clips.keys() - content.clips.keys()) & {
+            *voice.settings.left_out
+        }:
+            were = plural(len(unwanted), "removed clip was", "removed clips were")
+            text += f"; {were} left out by you"
         if new_letters:
             text += f"; the voice has no symbol for {new_letters}"
         publisher.warn(f"{text}.")

@@ -145,7 +145,7 @@ def _main(path: str) -> str:
     try:
         if not any(device["max_output_channels"] for device in sounddevice.query_devices()):
             if "PULSE_SERVER" in os.environ:
-                return "no sound device; PULSE_SERVER needs libasound2-plugins on this host"
+                return "PULSE_SERVER does not answer, or libasound2-plugins is missing"
             return "no sound device on this host"
         if path:
             import soundfile

@@ -137,7 +137,7 @@ class Events:
                 except TimeoutError:
                     yield b": alive\n\n"
             if tab.gone:
-                yield _frame("replaced", b"{}")
+                yield REPLACED
         finally:
             self._drop(tab)
 
@@ -166,3 +166,7 @@ class Events:
 
 def _frame(event: str, data: bytes) -> bytes:
     return b"event: %s\ndata: %s\n\n" % (event.encode(), data)
+
+
+REPLACED = _frame("replaced", b"{}")
+"""Tells a tab that newer ones have its place."""

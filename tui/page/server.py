@@ -33,7 +33,7 @@ from engine.speech.growing import growing_path
 from tui.page import sounds
 from tui.page.blind import BlindTests
 from tui.page.client import Page, announce, find_page
-from tui.page.events import Events
+from tui.page.events import REPLACED, Events
 from tui.page.requests import REQUEST_WITHIN, attempt, body_of
 from tui.page.security import BEARER, Guard, error_of, unexpected
 from tui.page.voices import PageVoice, Voices, voice_id
@@ -136,7 +136,7 @@ class PageApp:
         name = request.query_params.get("tab", "")[:64]
         tab = self.events.open(name, request.scope["browser"])
         if tab is None:
-            return Response(status_code=204)  # tells a browser not to come again
+            return Response(REPLACED, media_type="text/event-stream")
         return StreamingResponse(self.events.stream(tab), media_type="text/event-stream")
 
     async def sample(self, request: Request) -> Response:

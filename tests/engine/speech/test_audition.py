@@ -156,6 +156,7 @@ def test_an_ssrn_run_also_speaks_any_sentence(make_voice, training, at_stop):
     spoken, made = heard(training, session, 2).samples
     assert (spoken.network, spoken.step, spoken.ssrn_step) == ("text2mel", 30, 11)
     assert (made.network, made.step, made.ssrn_step) == ("ssrn", 10, 10)
+    assert made.sentence == session.snapshot().sentence
     assert made.original is not None
     assert spoken.original is None
 

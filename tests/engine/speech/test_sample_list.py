@@ -9,6 +9,7 @@ from engine.run.sample import Sample
 from engine.run.snapshot import Phase, Snapshot
 from engine.speech.sample_list import SampleList
 from engine.voice import samples as samples_module
+from engine.voice.comparisons import Comparison, append_comparison
 from engine.voice.samples import read_samples
 from engine.voice.thinning import NEWEST
 
@@ -53,9 +54,13 @@ def test_old_samples_go_with_their_attention_and_the_list_stays_short(voice, mon
             # Somebody may still be listening.
             samples.mark_heard("text2mel-500.wav")
             samples.write_marks()
+        if i == 6:
+            files = ("text2mel-600.wav", "text2mel-300.wav")
+            answer = Comparison(1.0, "text2mel", 600, 300, "a", "One.", files)
+            append_comparison(voice, answer)
     left = publisher.snapshot.samples
     steps = [one.step for one in left]
-    assert steps[:4] == [50, 100, 300, 500]
+    assert steps[:5] == [50, 100, 300, 500, 600]
     assert steps[-NEWEST:] == list(range(3_300, 4_001, 100))
     assert len(steps) < 20
     names = {one.path.name for one in left}

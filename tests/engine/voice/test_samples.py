@@ -39,7 +39,7 @@ def test_samples_whose_files_are_there_are_listed(make_voice):
     assert read_samples(voice) == [kept]
 
 
-@pytest.mark.parametrize("file", ["../voice.toml", "/etc/passwd", 5, "a\0b"])
+@pytest.mark.parametrize("file", ["../voice.toml", "/etc/passwd", 5, "a\0b", "..", ""])
 def test_a_list_from_elsewhere_leads_nowhere(make_voice, file):
     voice = make_voice(text2mel=None)
     voice.make_samples()

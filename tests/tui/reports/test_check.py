@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from engine.check.report import Finding, UnknownCharacter
+from engine.data.metadata import LEFT_OUT, Rejected
 from tui.reports.check import print_check
 
 
@@ -64,6 +65,14 @@ def test_a_histogram_shows_how_long_clips_are():
     assert bars["5–6"] == max(bars.values())
     assert bars["1–2"] < bars["3–4"] < bars["5–6"] > bars["8–9"] > bars["10–11"] > 0
     assert "0–1" not in bars
+
+
+def test_clips_that_the_person_left_out_are_no_errors():
+    by_hand = (Rejected(20, "alice-0020", "left out by you", LEFT_OUT),)
+    said = printed(replace(CLEAN, left_out=by_hand))
+    assert "Ready to train: 1,240 clips, no errors. You left out 1 clip." in said
+    words = " ".join(printed(replace(BROKEN, left_out=(*BROKEN.left_out, *by_hand))).split())
+    assert "Training leaves them out and uses 1,237 clips. You left out 1 clip." in words
 
 
 def test_findings_are_listed_by_severity_above_their_advice():

@@ -6,7 +6,6 @@ import { announce, find, thousands, write } from "./dom.js";
 const MODE = "voicecoach-autoplay";
 const SOUND = "voicecoach-sound";
 const MAX_QUEUE = 12;
-const ECHO_MS = 4000;
 
 export class Autoplay {
   /** Whether the person has turned the sound on. */
@@ -19,7 +18,6 @@ export class Autoplay {
   #release = () => {};
   #refused = false;
   #declined = false;
-  #lastByItself = { url: "", at: 0 };
 
   constructor(page) {
     this.#page = page;
@@ -84,10 +82,6 @@ export class Autoplay {
   /** Play what a terminal asks for. */
   asked({ voice, url, title }) {
     if (this.#page.blind.open) return;
-    const echo = this.#lastByItself;
-    const again = url === echo.url && performance.now() - echo.at < ECHO_MS;
-    // The terminal has a new sample played that this page has begun by itself.
-    if (again || (url === echo.url && this.#page.listening.player.playing)) return;
     this.#queue = [];
     this.#page.playAddress(voice, url, title);
   }
@@ -101,7 +95,7 @@ export class Autoplay {
       const { id, speaking, samples } = voice;
       // One that was given up and is begun anew is new again.
       if (speaking && speaking.file !== before.get(id)) {
-        this.#meet(voice, { ...speaking, growing: true });
+        this.#meet(voice, speaking);
       }
       // A run that begins lists its samples bit by bit: old ones are no news.
       const since = until.get(id) ?? Infinity;
@@ -118,26 +112,21 @@ export class Autoplay {
     const shown = voice.id === this.#page.voice?.id;
     if (sample.automatic && (!shown || mode !== "all")) return;
     const { listening, blind } = this.#page;
-    if (!this.on || !this.#mine || mode === "none" || blind.open) {
-      if (!sample.growing) announce(`A sample of step ${thousands(sample.step)} is ready.`);
+    if (!this.on || !this.#mine || blind.open) {
+      announce(`A sample of step ${thousands(sample.step)} is ready.`);
       return;
     }
     if (listening.awaits(sample) || (sample.automatic && listening.comparing)) return;
     if (sample.automatic && listening.player.playing) {
       this.#queue = [...this.#queue, [voice.id, sample]].slice(-MAX_QUEUE);
     } else {
-      this.#begin(voice.id, sample);
+      this.#page.playNew(voice.id, sample);
     }
   }
 
   #next() {
     const next = this.#queue.shift();
-    if (next && this.on && !this.#page.blind.open) this.#begin(...next);
-  }
-
-  #begin(voiceId, sample) {
-    const url = this.#page.playNew(voiceId, sample);
-    this.#lastByItself = { url, at: performance.now() };
+    if (next && this.on && !this.#page.blind.open) this.#page.playNew(...next);
   }
 
   /** Of several tabs, the one that was used last plays. */
@@ -147,6 +136,10 @@ export class Autoplay {
   }
 
   async #hold(steal) {
+    if (!navigator.locks) {
+      this.#mine = true;
+      return;
+    }
     const held = () => {
       if (!this.on) return null;
       this.#mine = true;

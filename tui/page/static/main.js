@@ -134,15 +134,13 @@ class Page {
     this.refresh();
   }
 
-  /** Play a sample that is new; returns its address. */
+  /** Play a sample that is new. */
   playNew(voiceId, sample) {
     this.enter(voiceId);
     this.sentence = sample.sentence;
     this.listening.refresh(this.voice, this.sentence);
-    const item = itemOf(this.voice, sample);
-    this.listening.open(item);
+    this.listening.open(itemOf(this.voice, sample));
     this.refresh();
-    return item.url;
   }
 
   /** Play what a terminal asked for: a sample, or any other sound. */

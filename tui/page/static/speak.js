@@ -124,7 +124,6 @@ function readingLines(reading, text) {
 function choices(voice, network) {
   const kept = voice.checkpoints.filter((one) => one.network === network).reverse();
   const trained = voice.network === network && voice.running;
-  const newest = kept[0] ? `newest (${thousands(kept[0].step)})` : "newest";
   const words = ({ step, held_out: heldOut, base }) => {
     const loss = heldOut == null ? "" : ` · held-out ${heldOut.toFixed(4)}`;
     return `${thousands(step)}${base ? " · base" : ""}${loss}`;
@@ -133,7 +132,7 @@ function choices(voice, network) {
   const base = kept.find((one) => one.base);
   return [
     // Without its step: a list that changes while it is open closes.
-    ["", trained ? "as it is now" : newest],
+    ["", trained ? "as it is now" : "newest"],
     ...(best ? [["best", `best (${thousands(best.step)})`]] : []),
     ...(base ? [["base", `base (${thousands(base.step)})`]] : []),
     ...kept.map((one) => [String(one.step), words(one)]),
