@@ -1,6 +1,5 @@
 """How the screen closes, and what becomes of the run."""
 
-
 import pytest
 from fake_session import preparing, training
 from seeing import opened
