@@ -12,6 +12,8 @@ _VOICED_DB = 30.0
 _BLOCK = 512
 # Sound this far below full scale is no voice, and not made louder than one: −60 dB.
 _NO_VOICE = 1e-3
+# The whole of a sentence is less loud than its first 0.8 s, by 1 dB in recordings of four speakers.
+_BEGINNING = 0.9
 _PEAK = 0.95
 # Samples up to here are left as they are; above, they are bent so as to stay below the peak.
 _STRAIGHT = 0.8
@@ -52,6 +54,8 @@ class Loudness:
         if not len(samples):
             return samples
         loudness = _voiced_rms(np.concatenate((self._powers, ahead))) * self._ratio()
+        if self._gain is None and len(ahead):
+            loudness *= _BEGINNING
         target = _LEVEL / max(loudness, _NO_VOICE)
         start = target if self._gain is None else self._gain
         self._gain = target

@@ -20,8 +20,8 @@ PAUSE_SECONDS = 0.7
 """Silence between two sentences."""
 
 # Coarse frames that are made sound at once, of 50 ms each. The first also tell how loud the voice
-# is: 0.9 s of speech do within 1 dB.
-_FIRST, _SECOND, _MOST = 18, 8, 40
+# is: 0.8 s of speech do within 1 dB.
+_FIRST, _SECOND, _MOST = 16, 8, 40
 # Without an SSRN, frames between the coarse ones are interpolated towards the next.
 _WITHOUT_SSRN = (0, 1)
 

@@ -54,7 +54,7 @@ def test_earlier_voice_is_described_with_the_same_keys(earlier):
     described = describe(earlier)
     assert described.keys() == {
         *("voice", "folder", "preset", "recipe", "vocabulary", "cleaner", "corpus", "networks"),
-        *("samples", "newest_samples", "spend", "dropout"),
+        *("samples", "newest_samples", "spend", "dropout", "comparisons"),
     }
     assert described["corpus"].keys() == {
         *("clips", "dataset", "held_out", "hours", "left_out", "training_clips"),

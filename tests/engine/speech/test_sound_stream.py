@@ -22,7 +22,7 @@ def spoken(mel, audio, ssrn=None, settings=QUICK):
     return stream, pieces
 
 
-@pytest.mark.parametrize("frames", [1, 17, 18, 19, 45])
+@pytest.mark.parametrize("frames", [1, 15, 16, 17, 45])
 @pytest.mark.parametrize("with_ssrn", [True, False])
 def test_magnitudes_in_pieces_are_those_of_the_whole(frames, with_ssrn, features, ssrn, audio):
     mel = np.resize(features[0][::4], (frames, audio.n_mels))
