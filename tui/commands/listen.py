@@ -40,10 +40,11 @@ def listen(
     Prints the page's address, then how your machine reaches it: it is at 127.0.0.1 of this host
     alone. If a page is already being served, prints the address of that one.
     """
-    from tui.page.client import page_folder, running_page
+    from tui.page.client import page_folder, running_page, wait_for_turn
     from tui.page.server import open_port, serve
     from tui.process.logs import open_log
 
+    starting = wait_for_turn()
     page = running_page(voice)
     if page is not None:
         _print_address(page)
@@ -56,10 +57,13 @@ def listen(
         open_log(page_folder())
         # Training comes before what is drawn and heard of it.
         os.nice(_NICE)
+        os.close(starting)
         (_detach if detached else _print_address)(page)
 
     serve(open_port(port), voice, ready, until_unused=detached)
-    return 0
+    sys.stdout.flush()
+    # A thread may still be loading torch, which takes seconds and cannot be cut short.
+    os._exit(0)
 
 
 def _print_address(page: "Page") -> None:

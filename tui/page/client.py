@@ -4,6 +4,7 @@ Everything here may wait for another process for a few seconds: screens call it 
 """
 
 import contextlib
+import fcntl
 import http.client
 import json
 import logging
@@ -19,7 +20,7 @@ from msgspec import Meta
 
 from engine.attach.registry import ProcessId, require_own, runs_folder
 from engine.errors import EngineError, InputError
-from engine.files import absolute_path, make_folder, read_plain, write_whole
+from engine.files import absolute_path, make_folder, open_private, read_plain, write_whole
 from engine.serialization import from_json, to_json
 
 _log = logging.getLogger(__name__)
@@ -78,6 +79,33 @@ def _file() -> Path:
     return page_folder() / f"{socket.gethostname()}.json"
 
 
+def _made_folder() -> Path:
+    """The page's folder, made where there is none; raises `InputError` where it cannot be used."""
+    try:
+        folder = page_folder()
+        make_folder(folder)
+        require_own(folder)
+    except OSError as error:
+        raise InputError(f"The listening page has no place for its file: {error}.") from error
+    return folder
+
+
+def wait_for_turn() -> int:
+    """Wait until no other process is starting a page; return a descriptor, to be closed after.
+
+    Raises:
+        InputError: this account has no place for the page's file.
+    """
+    try:
+        descriptor = open_private(_made_folder() / "lock", os.O_RDWR)
+    except OSError as error:
+        raise InputError(f"The listening page cannot be started: {error}.") from error
+    # A file system without locks leaves two that start at once with a page each.
+    with contextlib.suppress(OSError):
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    return descriptor
+
+
 def find_page() -> Page | None:
     """Find the page that this user has on this host; None where none is served.
 
@@ -103,12 +131,7 @@ def announce(page: Page) -> Path:
         InputError: this account has no place for it.
         EngineError: it cannot be written.
     """
-    try:
-        path = _file()
-        make_folder(path.parent)
-        require_own(path.parent)
-    except OSError as error:
-        raise InputError(f"The listening page has no place for its file: {error}.") from error
+    path = _made_folder() / _file().name
     write_whole(path, to_json(page))
     return path
 

@@ -136,6 +136,10 @@ export class Autoplay {
   }
 
   async #hold(steal) {
+    if (!navigator.locks) {
+      this.#mine = true;
+      return;
+    }
     const held = () => {
       if (!this.on) return null;
       this.#mine = true;

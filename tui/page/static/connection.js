@@ -12,7 +12,7 @@ const REPLACED =
   "This page is open in many tabs, and newer ones took this one's place. Close some, then reload.";
 
 /** The name of this tab: what a terminal asks for is played by the tab that was used last. */
-export const TAB = crypto.randomUUID();
+export const TAB = crypto.getRandomValues(new Uint32Array(4)).join("-");
 
 /** Send a request; returns its JSON, or fails with a sentence for the person. */
 export async function ask(path, body) {

@@ -33,7 +33,8 @@ function stateLine(voice) {
   const parts = [
     voice.name,
     voice.network_text,
-    voice.running ? voice.phase_words : "not being trained",
+    // Below stands why it ended, if that is known.
+    voice.running ? voice.phase_words : voice.ended ? "" : "not being trained",
     `step ${voice.step_text}`,
     `loss ${voice.loss_text}`,
     voice.held_out == null ? "" : `held-out ${voice.held_out_text}`,
