@@ -200,7 +200,9 @@ def _advice(name: str, values: dict[str, Any]) -> str:
     if choices := _CHOICES.get(name):
         return f"; write {' or '.join(choices)}"
     value: Any = values
-    example: Any = VoiceSettings(Path("recordings"), sentences=("Good morning.",))
+    example: Any = VoiceSettings(
+        Path("recordings"), sentences=("Good morning.",), held_out=("clip-1",), left_out=("clip-2",)
+    )
     for part in name.partition("[")[0].split("."):
         if not isinstance(value, dict) or part not in value:
             return ""

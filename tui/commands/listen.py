@@ -61,7 +61,9 @@ def listen(
         (_detach if detached else _print_address)(page)
 
     serve(open_port(port), voice, ready, until_unused=detached)
-    return 0
+    sys.stdout.flush()
+    # A thread may still be loading torch, which takes seconds and cannot be cut short.
+    os._exit(0)
 
 
 def _print_address(page: "Page") -> None:

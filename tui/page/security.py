@@ -51,8 +51,7 @@ class Guard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request; `scope["browser"]` names where it came from."""
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+            raise ValueError(f"the page has no {scope['type']}")
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -129,6 +129,7 @@ def test_a_setting_that_was_left_out_is_added_where_it_belongs():
         ("sentence = 1979-05-27", "write it like ['Good morning.']"),
         ("sentences = 'Two birds.'", "write it like ['Good morning.']"),
         ("sentences = ['a', 5]", "write it like ['Good morning.']"),
+        ("left_out = 'clip-7'", "write it like ['clip-2']"),
         ("sentences = ['a', ' ']", "an empty one"),
         (f"sentences = {['a'] * 13}", "length <= 12"),
         ("sentence = 'a'\nsentences = ['b']", "delete sentence"),

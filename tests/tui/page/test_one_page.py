@@ -13,6 +13,8 @@ from page_process import WITHIN
 from programs import clean_environment, wait_until
 from sshd import answers, unused_port
 
+from tui.page.voices import voice_id
+
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
@@ -54,6 +56,16 @@ def test_there_is_one_page_and_a_signal_ends_it(listen, make_voice) -> None:
         assert next(events)[0] == "state"
         assert page.end() == 0
     assert state_files() == []
+    assert page.errors.read_text() == ""
+
+
+def test_a_page_that_has_just_begun_to_speak_ends_as_well(listen, make_voice) -> None:
+    voice = make_voice().folder
+    page = listen(str(voice))
+    wait_until(lambda: page.state(), "the voice")
+    assert page.ask(f"/voices/{voice_id(voice)}/speak", {"sentence": "Hello."}).status == 202
+    # torch is being loaded.
+    assert page.end() == 0
     assert page.errors.read_text() == ""
 
 
