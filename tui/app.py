@@ -83,7 +83,7 @@ class VoicecoachApp(App[ExitReason]):
             ascii_only: whether to draw with ASCII characters alone.
             now: tells the time of day, in local time.
             host: says how the person's own machine reaches this one now.
-            notes: what the log says first.
+            notes: what to say when the screen opens.
         """
         super().__init__(driver_class=TerminalDriver)
         self.set_class(ascii_only, "-ascii", update=False)
@@ -117,10 +117,11 @@ class VoicecoachApp(App[ExitReason]):
         return [*filters, AsciiFilter()] if self.has_class("-ascii") else filters
 
     def on_ready(self) -> None:
-        for note in self._notes:
-            self.run_screen.note(note)
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.poll()
+        # After what the run has told so far: a log of one line shows the newest.
+        for note in self._notes:
+            self.run_screen.say(note)
         self.set_interval(_POLL_SECONDS, self.poll)
         self.set_interval(_POLL_SECONDS, self._key_order.go_on)
 

@@ -108,9 +108,15 @@ class BlindTest:
         seldom = [one for one in self.sentences if times[one] == fewest]
         return seldom[int(self._random.integers(len(seldom)))]
 
-    def give_up(self, sentence: str) -> None:
-        """Compare with other sentences from now on, though it be none."""
-        self.sentences = tuple(one for one in self.sentences if one != sentence)
+    def give_up(self, trial: Trial, snapshot: Snapshot) -> None:
+        """Compare without a checkpoint of the trial that is gone from disk, if more than two are
+        left, or else without its sentence, though none be left."""
+        left = tuple(step for step in self.steps if step not in self._not_on_disk(trial, snapshot))
+        if 2 <= len(left) < len(self.steps):
+            self.steps = left
+            self._comparisons = [one for one in self._comparisons if {one.a, one.b} <= {*left}]
+        else:
+            self.sentences = tuple(one for one in self.sentences if one != trial.sentence)
 
     def samples(self, trial: Trial, snapshot: Snapshot) -> tuple[Sample, Sample] | None:
         """Return the samples of a trial, a's first; None until both are there, made alike.
@@ -217,25 +223,31 @@ class Round:
         does not speak gives way to another.
 
         Raises:
-            InputError: none of the sentences can be spoken, and why; or a sample cannot be read.
+            InputError: none of the sentences can be heard, and why.
         """
         if self.sounds is None:
             self._samples = self.test.samples(self.trial, snapshot)
             if self._samples is None:
                 if not self._is_coming(self.trial, snapshot):
-                    self._choose_another()
+                    self._choose_another(snapshot)
                 return False
-            self.sounds = equally_loud(*(sample.path for sample in self._samples))
+            try:
+                self.sounds = equally_loud(*(sample.path for sample in self._samples))
+            except InputError as error:
+                # It was removed by hand, or has grown old.
+                self._refusal = str(error)
+                self._choose_another(snapshot)
+                return False
         if self._next is None:
             self._next = self.test.draw(self.trial)
         self._is_coming(self._next, snapshot)
         return True
 
-    def _choose_another(self) -> None:
-        self.test.give_up(self.trial.sentence)
+    def _choose_another(self, snapshot: Snapshot) -> None:
+        self.test.give_up(self.trial, snapshot)
         if not self.test.sentences:
             raise InputError(self._refusal)
-        self.trial = self.test.draw()
+        self.trial, self._next = self.test.draw(), None
 
     def _is_coming(self, trial: Trial, snapshot: Snapshot) -> bool:
         """Have spoken, once, what a trial lacks; return whether that may still come."""

@@ -12,6 +12,8 @@ from engine.voice.comparisons import Comparison
 
 # Checkpoints that are ranked together, and pairs that are described; a voice has fewer.
 _MAX_STEPS, _MAX_PAIRS = 24, 50
+# The probability below which a checkpoint is not counted among those that may be the best.
+_NO_CHANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,10 @@ def _of_many(among: Sequence[Comparison], steps: Sequence[int]) -> Standing:
     else:
         words = f"not decided: {steps[first]:,} leads {len(steps)} checkpoints, {chance} the best "
         words += f"({lead})"
-    progress = f"{answers}, {'not decided yet' if best is None else 'decided'}"
+    left = sum(one > _NO_CHANCE for one in ranking.chances)
+    progress = f"{answers}, decided"
+    if best is None:
+        progress = f"{answers}, not decided yet: {left} of {len(steps)} may be the best"
     return Standing(len(among), best, f"after {answers} {words}", progress)
 
 

@@ -30,9 +30,10 @@ from engine.voice.folder import RESTORING, SETTINGS, Voice
 from engine.voice.layout import step_folder
 from engine.voice.settings import VoiceSettings, parse_settings, settings_text
 
-_SPEND = "spend.jsonl"
-# Bytes; no spend file has as many.
-_MAX_SPEND = 2**27
+_MERGED = ("spend.jsonl", "comparisons.jsonl")
+"""Files of lines of which some may be known here alone: what was paid, and what was answered."""
+# Bytes; no such file has as many.
+_MAX_MERGED = 2**27
 # Bytes left free on the disk.
 _MARGIN = 2**26
 # Bytes of a small file, which is read into memory: a history of some ten million steps.
@@ -85,8 +86,9 @@ class Fetch:
                 raise InputError(f"The mirror {self._store.address} has no intact {SETTINGS}.")
             text = small.pop(SETTINGS)
             settings = _parsed(text, Path(self._store.address) / SETTINGS)
-            # A voice that lost only its settings may know of more spend here.
-            self._merge_spend(small.pop(_SPEND, b""))
+            # A voice that lost only its settings may know more here.
+            for name in _MERGED:
+                self._merge(name, small.pop(name, b""))
             for name, content in small.items():
                 write_whole(self._folder / VOICE_FILES[name], content)
             text = settings_text(change(settings), settings, text.decode()).encode()
@@ -95,7 +97,7 @@ class Fetch:
     def what_is_ahead(self, voice: Voice) -> None:
         """Fetch each network of which the mirror has later steps than the voice in the folder.
 
-        Its spend becomes that of both: whatever either knows was paid.
+        Its spend becomes that of both, whatever either knows was paid; so do its comparisons.
         """
         with self._receiving():
             for network in NETWORKS:
@@ -116,7 +118,8 @@ class Fetch:
                 wanted = {name for name in VOICE_FILES if name.startswith(f"{network}-")}
                 for name, content in self._small_files(wanted).items():
                     write_whole(self._folder / VOICE_FILES[name], content)
-            self._merge_spend(self._small_files([_SPEND]).get(_SPEND, b""))
+            for name, content in self._small_files(_MERGED).items():
+                self._merge(name, content)
 
     @contextlib.contextmanager
     def _receiving(self) -> Iterator[None]:
@@ -218,10 +221,10 @@ class Fetch:
             if info := manifest.voice_files.get(name):
                 yield f"{manifest.key}/{name}", info
 
-    def _merge_spend(self, theirs: bytes) -> None:
+    def _merge(self, name: str, theirs: bytes) -> None:
         """Write the mirror's lines, and of ours those that it lacks, in that order."""
-        path = self._folder / VOICE_FILES[_SPEND]
-        ours = read_plain(path, _MAX_SPEND).splitlines() if path.exists() else []
+        path = self._folder / VOICE_FILES[name]
+        ours = read_plain(path, _MAX_MERGED).splitlines() if path.exists() else []
         lines = theirs.splitlines()
         known = set(lines)
         lines += [line for line in ours if line not in known]

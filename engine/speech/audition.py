@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from time import thread_time, time
+from time import monotonic, thread_time, time
 
 import numpy as np
 from numpy.typing import NDArray
@@ -97,7 +97,7 @@ class Auditions:
         self._closing = threading.Event()
         self._samples = SampleList(voice, publisher)
         self.automatic_seconds = 0.0
-        """Time on a core that automatic samples have taken."""
+        """What automatic samples have cost training at most, in seconds."""
         self._refused = ""
         self._worker = BackgroundThread("making a sample", self._work, publisher.event)
         self._worker.start()
@@ -182,12 +182,14 @@ class Auditions:
             self._get_ready()
         self._samples.write_marks()
         while (request := self._next()) is not None:
-            # Time on a core: that is what training loses, however long others keep it waiting.
-            started = thread_time()
+            started, on_core = monotonic(), thread_time()
             try:
                 self._make(request)
             finally:
-                self._end_turn(request, thread_time() - started)
+                # Time on a core; where others take the cores, training loses half of the whole
+                # time (measured): a thread that waits for one may hold the interpreter's lock.
+                cost = max(thread_time() - on_core, (monotonic() - started) / 2)
+                self._end_turn(request, cost)
 
     def _get_ready(self) -> None:
         """Load what most samples need, for the first to be heard as soon as later ones."""

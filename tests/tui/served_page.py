@@ -17,9 +17,10 @@ from engine.run.sample import KeptCheckpoint, Sample, Speaking
 from engine.run.snapshot import Phase
 from engine.speech.attention_file import write_attention
 from engine.speech.growing import GrowingWav, write_wav
+from tui.page.app import PageApp
 from tui.page.events import Events
 from tui.page.security import Guard
-from tui.page.server import PageApp, open_port
+from tui.page.server import open_port
 
 RATE = 22_050
 TOKEN = "f" * 32

@@ -30,7 +30,7 @@ class SampleActions(HearingScreen):
         self.ask(audition, f"audition requested at step {self.snapshot.step:,}")
 
     def on_data_table_row_selected(self) -> None:
-        """Enter and a click on a row do the same."""
+        """Do on Enter, or on a second click, what the key says."""
         self.action_speak_selected()
 
     def action_speak_selected(self) -> None:

@@ -176,6 +176,30 @@ def test_what_is_no_longer_on_disk_is_compared_by_what_it_spoke(voice):
         follow_until(heard, lambda: gone)
 
 
+def test_a_checkpoint_that_is_pruned_leaves_the_tournament(voice):
+    run = Run(voice, steps=(10, 20, 30))
+    heard = Round(BlindTest(run.snapshot), run.send)
+    gone = heard.trial.a
+    kept = tuple(one for one in run.snapshot.checkpoints if one.step != gone)
+    run.snapshot = replace(run.snapshot, checkpoints=kept)
+
+    def spoken():
+        run.speak()
+        return run.snapshot
+
+    follow_until(heard, spoken)
+    assert gone not in heard.test.steps
+    assert len(heard.test.steps) == 2
+    assert len(heard.test.sentences) == 4
+    # A file that was removed meanwhile costs its sentence alone.
+    run.speak()
+    heard.answer("a")
+    for path in voice.samples.glob("*.wav"):
+        path.unlink()
+    assert not heard.follow(run.snapshot)
+    assert len(heard.test.sentences) == 3
+
+
 def test_a_tournament_takes_the_checkpoints_that_are_there(voice):
     test = BlindTest(Run(voice, steps=range(0, 300, 10)).snapshot)
     assert len(test.steps) == 8

@@ -64,6 +64,8 @@ def test_from_is_ignored_once_the_mirror_has_its_own_steps(alice, fetch, reports
 def test_a_voice_behind_catches_up_and_keeps_its_spend(alice, make, send, fetch, reports, tmp_path):
     behind = Voice.open(Path(shutil.copytree(alice.folder, tmp_path / "behind")))
     (behind.folder / "spend.jsonl").write_text('{"start": "a"}\n{"start": "c"}\n')
+    (behind.folder / "comparisons.jsonl").write_text("ours\n")
+    (alice.folder / "comparisons.jsonl").write_text("theirs\n")
     make.save(alice, 300)
     send(alice, sequence=3).safe(300)
     settings = behind.folder / "voice.toml"
@@ -73,6 +75,7 @@ def test_a_voice_behind_catches_up_and_keeps_its_spend(alice, make, send, fetch,
     assert settings.read_text().startswith("# mine\n")
     spend = (behind.folder / "spend.jsonl").read_text().splitlines()
     assert spend == ['{"start": "a"}', '{"start": "b"}', '{"start": "c"}']
+    assert (behind.folder / "comparisons.jsonl").read_text() == "theirs\nours\n"
     assert behind.history("text2mel").read_bytes() == alice.history("text2mel").read_bytes()
     assert any("at step 300 (here: 200); continuing from the mirror" in text for text in reports)
 

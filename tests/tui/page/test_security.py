@@ -4,8 +4,8 @@ import pytest
 from paths import EARLIER_VOICE
 from starlette.testclient import TestClient
 
+from tui.page.app import PageApp
 from tui.page.security import Guard
-from tui.page.server import PageApp
 
 TOKEN = "0123456789abcdef" * 2
 BEARER = {"Authorization": f"Bearer {TOKEN}"}

@@ -5,6 +5,7 @@ import os
 import re
 import shlex
 import signal
+import stat
 
 import httpx
 import pytest
@@ -118,6 +119,11 @@ def test_the_key_l_shows_the_way_from_the_laptop(runs, sshd) -> None:
         with sshd.forward(port) as here:
             answer = httpx.get(address.replace(str(port), str(here)))
             assert (answer.status_code, answer.headers["location"]) == (303, "/")
+        # Its token is written down once, for its owner.
+        token = address.partition("=")[2].encode()
+        files = [path for path in runs.folder.rglob("*") if path.is_file()]
+        [file] = [path for path in files if token in path.read_bytes()]
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
     finally:
         if (left := find_page()) is not None:
             os.kill(left.process.pid, signal.SIGTERM)
