@@ -74,8 +74,15 @@ def resolve(
     for one in _kept(voice, network):
         if one.best if choice == "best" else one.base:
             return entries[one.step]
-    why = "no held-out losses" if choice == "best" else "no checkpoint of the weights it began from"
-    raise InputError(f"The voice {voice.folder} has {why} of {name}; give a step.")
+    if choice == "best":
+        raise InputError(
+            f"Which {name} checkpoint of {voice.folder} is best is not known: none has a held-out "
+            f"loss; give a step."
+        )
+    raise InputError(
+        f"The voice {voice.folder} has no base of {name}: it was trained from scratch, or the base "
+        f"was removed; give a step."
+    )
 
 
 def _none_at_all(voice: Voice, network: NetworkName) -> str:
