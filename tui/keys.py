@@ -118,6 +118,10 @@ def _no_samples(moment: Moment) -> str:
     return "" if moment.snapshot.samples else f"there is no sample yet{hint}"
 
 
+def _nothing_to_speak_with(moment: Moment) -> str:
+    return "" if moment.snapshot.checkpoints else _no_samples(moment)
+
+
 def _cannot_compare(moment: Moment) -> str:
     snapshot = moment.snapshot
     steps = {one.step for one in snapshot.checkpoints if one.network == snapshot.network}
@@ -172,8 +176,9 @@ def _nothing_to_play(moment: Moment) -> str:
 def _not_to_leave_out(moment: Moment) -> str:
     if not moment.clip:
         return "this finding is about no clip of the list"
-    used_anyway = "; train --keep-errors uses such clips"
-    return f"its error leaves it out{used_anyway}" if moment.clip_left_out else _ended(moment)
+    if moment.clip_left_out:
+        return "its error leaves it out; train --keep-errors uses such clips"
+    return _ended(moment)
 
 
 def _speak(moment: Moment) -> str:
@@ -198,7 +203,7 @@ _HELP_KEYS = (
 
 KEYS: tuple[Key, ...] = (
     Key("a", "audition", "audition", _speak, _ended, steers=True),
-    Key("l", "listen", "listen", "Listen on your own machine: the page's address"),
+    Key("l", "listen", "listen", "Listen on your own machine: show the page's address"),
     Key("s", "stop_at", "stop at", "Set when the run stops: a step, a time or an amount",
         _ended, steers=True),
     Key("p", "pause", "pause", "Pause training; a paused run can still speak and save",
@@ -218,14 +223,14 @@ KEYS: tuple[Key, ...] = (
     Key("right_square_bracket", "newer_sample", "newer", "Play the sentence one checkpoint later",
         _no_samples, show=False),
     Key("enter", "speak_selected", "speak", "Speak the sentence with the selected checkpoint",
-        _no_samples, show=False),
+        _nothing_to_speak_with, show=False),
     Key("comma,left_curly_bracket", "previous_sentence", "previous sentence",
-        "Show the samples of the previous sentence", _no_samples, show=False),
+        "Show the samples of the previous sentence", show=False),
     Key("full_stop,right_curly_bracket", "next_sentence", "next sentence",
-        "Show the samples of the next sentence", _no_samples, show=False),
-    Key("b", "compare", "compare", "Compare the marked checkpoints, or all, without names",
+        "Show the samples of the next sentence", show=False),
+    Key("b", "compare", "compare", "Compare the marked checkpoints, or all of them, blind",
         _cannot_compare, steers=True),
-    Key("m", "mark", "mark", "Mark the selected checkpoint for the comparison, and back",
+    Key("m", "mark", "mark", "Mark the selected checkpoint for comparison, or unmark it",
         _cannot_compare, show=False, steers=True),
     Key("o", "original", "original", "Play the original recording of the selected sample",
         _no_original, show=False),

@@ -3,12 +3,15 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from engine.choices import NetworkName
 from engine.errors import InputError
+from engine.serialization import MAX_NUMBER
 
-StepChoice = int | Literal["best", "base"]
+StepChoice = Annotated[int, Meta(ge=0, le=MAX_NUMBER)] | Literal["best", "base"]
 """Which checkpoint speaks: that of a step, the one with the least held-out loss, or the base."""
 
 _STEP = re.compile(r"([0-9]{1,10}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(k?)", re.ASCII)

@@ -68,6 +68,11 @@ async def test_enter_speaks_with_the_selected_checkpoint():
         assert len(auditions(run)) == 1
         assert run.played[2:] == [run.samples[3].path]
         assert "there is no checkpoint 871,000 on disk; playing the sample" in run.log
+        # Before there is any sample, and from any panel.
+        await run.change(samples=())
+        run.app.run_screen.loss.focus()
+        await run.press("full_stop", "enter")
+        assert auditions(run)[1:] == [Audition(OTHER, step=872_000)]
 
 
 async def test_a_read_only_screen_plays_and_asks_for_nothing():

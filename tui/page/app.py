@@ -91,7 +91,6 @@ class PageApp:
             Route("/static/{name}", self.static),
             Route("/events", self.stream),
             Route(voice + "/samples/{file}", self.sample),
-            Route(voice + "/clips/{clip:path}", self.clip),
             Route(voice + "/speak", self.speak, methods=["POST"]),
             Route(voice + "/read", self.read, methods=["POST"]),
             Route(voice + "/heard", self.heard, methods=["POST"]),
@@ -133,16 +132,9 @@ class PageApp:
             if path is not None:
                 return await sounds.whole(request, path.with_suffix(".png"), "image/png")
         elif (path := voice.sound(name)) is not None:
-            part = growing_path(path)
-            if part.exists() and not path.exists():
-                return sounds.growing(request, part, path)
-            return await sounds.whole(request, path, "audio/wav")
+            growing = await sounds.growing(request, growing_path(path), path)
+            return growing or await sounds.whole(request, path, "audio/wav")
         raise HTTPException(404, "This voice has no such sample.")
-
-    async def clip(self, request: Request) -> Response:
-        """A recording of a voice's corpus."""
-        voice, clip = self._voice(request), request.path_params["clip"]
-        return await sounds.recording(request, await attempt(voice.recording, clip))
 
     async def speak(self, request: Request) -> Response:
         """Have a sentence spoken."""

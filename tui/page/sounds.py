@@ -73,23 +73,26 @@ def range_of(header: str, size: int) -> range | None:
     return range(int(first), min(size, int(last) + 1 if last else size))
 
 
-def growing(request: Request, part: Path, final: Path) -> Response:
-    """Answer with a sound as it is made, up to its end.
+async def growing(request: Request, part: Path, final: Path) -> Response | None:
+    """Answer with a sound as it is made, up to its end; None where it is not being made.
 
     Args:
         request: what is answered.
         part: the file that grows.
         final: its name once it is whole.
-
-    Raises:
-        HTTPException: it is not there.
     """
-    try:
-        descriptor = open_plain(part)
-    except OSError:
-        raise HTTPException(404, f"{final.name} is not there yet.") from None
+    descriptor = await run_in_threadpool(_open_growing, part, final)
+    if descriptor is None:
+        return None
     headers = _as_download(request, final.name)
     return StreamingResponse(_grown(descriptor, final), media_type="audio/wav", headers=headers)
+
+
+def _open_growing(part: Path, final: Path) -> int | None:
+    try:
+        return None if final.exists() else open_plain(part)
+    except OSError:
+        return None
 
 
 async def _grown(descriptor: int, final: Path) -> AsyncIterator[bytes]:
@@ -97,14 +100,14 @@ async def _grown(descriptor: int, final: Path) -> AsyncIterator[bytes]:
     grew = time.monotonic()
     try:
         while True:
-            # Before the read: what is written until it has its name is read, too.
-            complete = _is_open_as(descriptor, final)
-            if content := os.read(descriptor, _CHUNK):
+            # In a thread: its disk may hang, and this page with it.
+            content, complete, removed = await run_in_threadpool(_read_grown, descriptor, final)
+            if content:
                 grew = time.monotonic()
                 yield content
             elif complete:
                 return
-            elif not os.fstat(descriptor).st_nlink or time.monotonic() - grew > _STILL_SECONDS:
+            elif removed or time.monotonic() - grew > _STILL_SECONDS:
                 # The connection ends without the end of the answer: a browser sees that.
                 raise InputError(f"{final.name} was not finished")
             else:
@@ -113,11 +116,15 @@ async def _grown(descriptor: int, final: Path) -> AsyncIterator[bytes]:
         os.close(descriptor)
 
 
-def _is_open_as(descriptor: int, path: Path) -> bool:
+def _read_grown(descriptor: int, final: Path) -> tuple[bytes, bool, bool]:
+    """Read on; return also whether the file is whole, and whether it was removed."""
+    # Before the read: what is written until it has its name is read, too.
+    known = os.fstat(descriptor)
     try:
-        return os.path.samestat(os.fstat(descriptor), path.lstat())
+        complete = os.path.samestat(known, final.lstat())
     except FileNotFoundError:
-        return False
+        complete = False
+    return os.read(descriptor, _CHUNK), complete, not known.st_nlink
 
 
 async def recording(request: Request, path: Path) -> Response:

@@ -11,8 +11,6 @@ from typing import Any
 
 from engine.attach.client import RemoteSession
 from engine.attach.registry import RunEntry, known_runs
-from engine.data.clips import scan_corpus
-from engine.data.metadata import recording_key
 from engine.errors import InputError, VoicecoachError
 from engine.files import absolute_path
 from engine.formatting import printable
@@ -72,7 +70,9 @@ class PageVoice:
     def follow(self, entry: RunEntry, on_change: Callable[[], None]) -> None:
         """Attach to a run, in a thread, unless that is done or was tried just now."""
         source = self._source
-        if isinstance(source, RemoteSession) and source.pid == entry.process.pid:
+        followed = isinstance(source, RemoteSession) and source.pid == entry.process.pid
+        # A connection that was lost is made again.
+        if followed and (self.running or source.ended_in_sight):
             return
         if not self._attaching and time.monotonic() >= self._next_try:
             self._attaching = True
@@ -227,18 +227,6 @@ class PageVoice:
             "missed": reading.missed,
             "cut": reading.cut,
         }
-
-    def recording(self, clip_id: str) -> Path:
-        """The recording of a clip of the voice's corpus.
-
-        Raises:
-            InputError: there is none.
-        """
-        voice = Voice.open(self.folder)
-        paths = scan_corpus(voice.dataset).recordings.get(recording_key(clip_id))
-        if not paths:
-            raise InputError("The voice's corpus has no such clip.")
-        return paths[0]
 
 
 class Voices:

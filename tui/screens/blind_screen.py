@@ -54,8 +54,7 @@ class BlindScreen(Dialog[Standing]):
         self._trouble = self._note = self._revealed = ""
         self._heard: list[str] = []
         """The sides of this trial that were played, the last one last."""
-        # Nothing in a path says which checkpoint it is.
-        self._folder = TemporaryDirectory(prefix="voicecoach-")
+        self._folder: TemporaryDirectory[str] | None = None
         # The voice folder may be on a disk that hangs.
         self._work: SimpleQueue[Callable[[], object] | None] = SimpleQueue()
         Thread(target=self._do_work, name="blind comparison", daemon=True).start()
@@ -84,17 +83,23 @@ class BlindScreen(Dialog[Standing]):
     # In the thread.
 
     def _do_work(self) -> None:
-        with self._folder:
-            while (work := self._work.get()) is not None:
-                try:
-                    work()
-                except VoicecoachError as error:
-                    self._trouble = str(error)
-                self._busy = False
-                self.call_later(self._show)
+        while (work := self._work.get()) is not None:
+            try:
+                work()
+            except VoicecoachError as error:
+                self._trouble = str(error)
+            self._busy = False
+            self.call_later(self._show)
+        if self._folder is not None:
+            self._folder.cleanup()
 
     def _open(self) -> None:
         run = self._run
+        try:
+            # Nothing in a path says which checkpoint it is.
+            self._folder = TemporaryDirectory(prefix="voicecoach-")
+        except OSError as error:
+            raise EngineError(f"The two sounds cannot be written: {error}.") from error
         test = BlindTest(run.snapshot, self._steps)
         self._standing = test.standing
         self._round = Round(test, run.session.send)
@@ -129,6 +134,7 @@ class BlindScreen(Dialog[Standing]):
         self._work.put(work)
 
     def _path(self, side: str) -> Path:
+        assert self._folder is not None
         return Path(self._folder.name) / f"{side}.wav"
 
     def action_hear(self, side: str) -> None:

@@ -10,6 +10,7 @@ from programs import wait_until
 from sshd import needs_sshd
 
 from engine.attach.registry import runs_folder
+from tui.page.voices import Voices
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -82,6 +83,19 @@ def test_bytes_through_ssh_equal_bytes_made(run, page, sshd) -> None:
         assert part.headers["Content-Range"] == f"bytes 44-143/{len(made)}"
         refused = page.ask("/events", host=f"evil.example:{port}")
         assert refused.status == 403
+
+
+def test_a_connection_that_is_lost_is_made_again(run, monkeypatch, state) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", state)
+    voices = Voices(lambda: None)
+    voice = voices.name(run.voice.folder)
+    wait_until(lambda: voices.look() or voice.running, "the run")
+    lost = voice._source
+    lost._connection.socket.shutdown(socket.SHUT_RDWR)
+    wait_until(lambda: not voice.running, "the loss")
+    wait_until(lambda: voices.look() or voice.running, "the run again")
+    lost, voice._source = voice._source, None
+    lost.close()
 
 
 def test_a_run_that_is_killed_and_started_again_is_shown(run, page) -> None:

@@ -58,7 +58,7 @@ export class Autoplay {
     this.#queue = [];
     this.#page.listening.player.rest();
     this.#release();
-    this.#tell();
+    this.tell();
     this.#show();
   }
 
@@ -71,12 +71,14 @@ export class Autoplay {
   /** The server is there, or there again: what was made meanwhile is old news. */
   begin() {
     this.#until.clear();
-    this.#tell();
+    this.tell();
   }
 
-  #tell() {
+  /** Say whether this tab plays what a terminal asks for. */
+  tell() {
+    const on = this.on && !this.#page.blind.open;
     // Where this fails, there is no connection, and `begin` comes again.
-    ask("/sound", { tab: TAB, on: this.on }).catch(() => {});
+    ask("/sound", { tab: TAB, on }).catch(() => {});
   }
 
   /** Play what a terminal asks for. */
@@ -131,7 +133,7 @@ export class Autoplay {
 
   /** Of several tabs, the one that was used last plays. */
   #claim() {
-    this.#tell();
+    this.tell();
     if (!this.#mine) this.#hold(true);
   }
 
@@ -158,8 +160,8 @@ export class Autoplay {
   #show() {
     write(find("sound"), this.on ? "Turn sound off" : "Turn sound on");
     find("sound").classList.toggle("primary", !this.on);
-    const hint = this.#refused ? "The browser allows no sound before a click." : "";
-    find("sound").title = hint || (this.on ? "" : "New samples then play by themselves");
+    const hint = this.#refused ? "The browser allows sound only after a click." : "";
+    find("sound").title = hint || (this.on ? "" : "New samples then play automatically");
   }
 }
 

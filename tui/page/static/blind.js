@@ -50,6 +50,7 @@ export class BlindTest {
     this.#page.autoplay.takeOver();
     this.#page.listening.lend(true);
     find("blind").showModal();
+    this.#page.autoplay.tell();
     this.#next();
   }
 
@@ -57,6 +58,7 @@ export class BlindTest {
     this.#asked++;
     this.#trial = null;
     this.#page.listening.lend(false);
+    this.#page.autoplay.tell();
   }
 
   async #next() {

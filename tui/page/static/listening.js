@@ -169,7 +169,7 @@ export class Listening {
     const others = this.#series.filter((sample) => sample.file !== file).reverse();
     const original = this.#series.some((sample) => sample.original);
     const silent = this.#voice.can_speak ? [] : silentCheckpoints(this.#voice, this.#series);
-    const first = ({ step }) => [SILENT + step, `${thousands(step)} (has to speak it first)`];
+    const first = ({ step }) => [SILENT + step, `${thousands(step)} (not spoken yet)`];
     const options = [
       [NOTHING, "nothing"],
       ...(original ? [[ORIGINAL, "the recording"]] : []),
@@ -269,7 +269,7 @@ export class Listening {
     };
     write(a, `A: ${name(first)}`);
     write(b, `B: ${name(second)}`);
-    let words = this.#awaited ? "It is spoken first." : "";
+    let words = this.#awaited ? "Speaking it first…" : "";
     if (this.#pair) {
       const [one, other] = this.#pair.levels.map((level) => -20 * Math.log10(level));
       const turned = one > other ? "A" : "B";

@@ -54,9 +54,8 @@ class Page {
   show(voices, trouble = "") {
     this.voices = voices.map((voice) => ({ ...UNKNOWN, ...voice }));
     const before = this.voice?.id;
-    const wanted = decodeURIComponent(location.hash.slice(1));
     const named = (id) => this.voices.find((one) => one.id === id);
-    this.voice = named(wanted) ?? named(before) ?? this.voices[0] ?? null;
+    this.voice = named(location.hash.slice(1)) ?? named(before) ?? this.voices[0] ?? null;
     find("state").hidden = find("main").hidden = !this.voice;
     write(find("nobody"), this.voice ? "" : trouble || NOBODY);
     this.#showVoices();
@@ -94,7 +93,7 @@ class Page {
   /** Show another voice. */
   enter(voiceId) {
     if (this.voice?.id === voiceId) return;
-    history.replaceState(null, "", `#${encodeURIComponent(voiceId)}`);
+    history.replaceState(null, "", `#${voiceId}`);
     this.show(this.voices);
   }
 
@@ -189,7 +188,7 @@ class Page {
     nav.dataset.shown = wanted;
     nav.replaceChildren(
       ...links.map(([id, words, current]) =>
-        make("a", { href: `#${encodeURIComponent(id)}`, "aria-current": current && "page" }, words),
+        make("a", { href: `#${id}`, "aria-current": current && "page" }, words),
       ),
     );
   }

@@ -107,7 +107,7 @@ export class Sound extends EventTarget {
 /** What a server says of a request that it refuses. */
 export async function refusal(answer) {
   const told = await answer.json().catch(() => ({}));
-  return told.error || `The page's server answers ${answer.status}.`;
+  return told.error || `The page's server answered with ${answer.status}.`;
 }
 
 function joined(first, second) {

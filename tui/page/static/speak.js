@@ -74,7 +74,7 @@ export class SpeakForm {
     const { voice, autoplay } = this.#page;
     if (!voice || voice.can_speak) return;
     autoplay.takeOver();
-    this.#say("Asked for; it plays as soon as its first sound is there.");
+    this.#say("Requested.");
     try {
       await ask(`/voices/${voice.id}/speak`, request);
     } catch (error) {
@@ -111,13 +111,13 @@ function readingLines(reading, text) {
   const warning = (words) => make("p", { class: "warning" }, words);
   const lines = reading.note ? [warning(reading.note)] : [];
   if (reading.cut) lines.push(warning("too long for one piece: spoken in several"));
-  if (!reading.sentences.length) return [...lines, warning("nothing that this voice can read")];
+  if (!reading.sentences.length) return [...lines, warning("this voice can read none of it")];
   const plain = text.toLowerCase();
   if (reading.sentences.length === 1 && reading.sentences[0].toLowerCase() === plain) {
-    return [...lines, make("p", { class: "label" }, "is read as it is written")];
+    return [...lines, make("p", { class: "label" }, "read as written")];
   }
   const spoken = reading.sentences.map((sentence) => make("p", {}, sentence));
-  return [...lines, make("p", { class: "label" }, "is read as"), ...spoken];
+  return [...lines, make("p", { class: "label" }, "read as"), ...spoken];
 }
 
 /** The weights of a network that can speak: of this moment first. */
