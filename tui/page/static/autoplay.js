@@ -133,22 +133,20 @@ export class Autoplay {
 
   /** Of several tabs, the one that was used last plays. */
   #claim() {
-    this.tell();
-    if (!this.#mine) this.#hold(true);
+    if (this.#mine) this.tell();
+    else this.#hold(true);
   }
 
   async #hold(steal) {
-    if (!navigator.locks) {
-      this.#mine = true;
-      return;
-    }
     const held = () => {
       if (!this.on) return null;
       this.#mine = true;
+      this.tell();
       return new Promise((resolve) => (this.#release = resolve));
     };
     try {
-      await navigator.locks.request(SOUND, { steal }, held);
+      // Not every browser trusts an address without https that far.
+      await (navigator.locks?.request(SOUND, { steal }, held) ?? held());
       this.#mine = false;
     } catch {
       // Another tab was used later; this one plays again when that one has gone.
