@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
-from engine.check.report import CheckReport, Finding
+from engine.check.report import CheckReport, Finding, in_order
 from engine.data.metadata import LEFT_OUT, shown
 from engine.formatting import printable
 from tui.reports import check_words as words
@@ -23,6 +23,7 @@ _MAX = 1000
 _NARROWEST_CLIP, _FIGURE, _KIND = 16, 18, 14
 """Cells of a clip's name, at least, and what longer ones leave: of the figure, or where that has
 no room, of the kind."""
+_Identity = tuple[str, str, int | None, str, str]
 _COLOURS = {"error": "error", "warning": "warning", "note": "quiet"}
 
 
@@ -33,7 +34,7 @@ class Findings(DataTable[Text]):
 
     def __init__(self) -> None:
         super().__init__(id="findings", classes="panel", cursor_type="row", show_header=False)
-        self._shown: tuple[str, int, list[Finding]] | None = None
+        self._shown: tuple[str, int, list[_Identity]] | None = None
         self._listed: list[Finding] = []
         self._report: CheckReport | None = None
         self._left_out: frozenset[str] = frozenset()
@@ -51,6 +52,7 @@ class Findings(DataTable[Text]):
     def show(self, report: CheckReport, left_out: Iterable[str]) -> None:
         """List what a report has, in the theme's colours; `left_out` are ids of clips."""
         marks = frozenset(map(shown, left_out))
+        chosen = self.chosen
         changed = report is not self._report or marks != self._left_out
         if changed:
             same = self._report is not None and self._report.dataset == report.dataset
@@ -59,10 +61,10 @@ class Findings(DataTable[Text]):
             left = len(report.findings) - len(self._listed)
             more = f" · {left:,} more in check.json" if left > 0 else ""
             self.border_title = Content(f"findings · {words.tally(report)}{more}")
-        state = (self.app.theme, self.content_size.width, self._listed)
+        state = (self.app.theme, self.content_size.width, [*map(_identity, self._listed)])
         if state != self._shown:
             self._shown = state
-            self._list()
+            self._list(chosen)
         elif changed:
             # In their places, so that the list does not jump.
             for row, finding in enumerate(self._listed):
@@ -71,26 +73,27 @@ class Findings(DataTable[Text]):
 
     def _in_order(self, report: CheckReport, before: list[Finding]) -> list[Finding]:
         """The findings to list: those of a clip that was left out meanwhile stay in their place."""
-        now = list(chain(*words.by_kind(report.findings)))
-        there = set(now)
-        kept = [
+        now = set(map(_identity, report.findings))
+        stay = [
             one
             for one in before
-            if one in there or (self.is_left_out(one) and one.kind != LEFT_OUT)
+            if self.is_left_out(one) and one.kind != LEFT_OUT and _identity(one) not in now
         ]
-        known, named = set(kept), {one.clip_id for one in kept if self.is_left_out(one)}
-        new = (one for one in now if one not in known)
-        return [*kept, *(one for one in new if one.kind != LEFT_OUT or one.clip_id not in named)][
-            :_MAX
-        ]
+        named = {one.clip_id for one in stay}
+        new = (one for one in report.findings if one.kind != LEFT_OUT or one.clip_id not in named)
+        return list(chain(*words.by_kind(in_order([*new, *stay]))))[:_MAX]
 
-    def _list(self) -> None:
-        place, self._clip_width = self.cursor_row, self._room_for_clips()
+    def _list(self, chosen: Finding | None) -> None:
+        place = self.cursor_row
+        self._clip_width = self._room_for_clips()
         self.clear(columns=True)
         self.add_columns("", "", "", "", "")
         for finding in self._listed:
             self.add_row(*self._cells(finding))
-        self.move_cursor(row=min(place, max(0, len(self._listed) - 1)))
+        there = {_identity(one): row for row, one in enumerate(self._listed)}
+        row = there.get(_identity(chosen)) if chosen else None
+        last = max(0, len(self._listed) - 1)
+        self.move_cursor(row=min(place, last) if row is None else row)
 
     def action_scroll_home(self) -> None:
         """Go to the first finding: sideways there is little to see."""
@@ -124,6 +127,11 @@ class Findings(DataTable[Text]):
         """Text in a colour of the theme."""
         colour = Color.parse(self.app.theme_variables[name]).rich_color
         return Text(text, style=Style(color=colour), justify=justify)
+
+
+def _identity(finding: Finding) -> _Identity:
+    """What stays the same of a finding when figures of the whole corpus change."""
+    return finding.kind, finding.severity, finding.line, finding.clip_id, finding.file
 
 
 def _line(finding: Finding) -> str:

@@ -114,11 +114,22 @@ def test_old_samples_and_unwanted_ones_stay_silent(page: ServedPage, tab):
     assert played(tab)[0]["samples"] == samples_of(path)
 
 
+def test_series_plays_one_sentence_after_the_other(page: ServedPage, tab):
+    first = page.add(870_000, spoken(0.4), automatic=True)
+    wait_until(lambda: played(tab), "the first sentence")
+    second = page.add(871_000, spoken(0.3, 1), SECOND, automatic=True)
+    wait_until(lambda: len(played(tab)) == 2, "the second sentence")
+    assert [sound["samples"] for sound in played(tab)] == [samples_of(first), samples_of(second)]
+    before, after = played(tab)
+    assert after["when"] >= before["when"] + len(before["samples"]) / RATE
+    assert tab.locator("#spoken").inner_text() == SECOND
+
+
 def test_keys_go_through_checkpoints_and_sentences(page: ServedPage, tab):
     for step in (865_000, 870_000, 871_000):
         page.add(step, spoken(0.5), time=1.0)
     page.add(871_000, spoken(0.5), SECOND, time=1.0)
-    tab.locator("#rows .row:not(.silent)").nth(2).wait_for()
+    tab.locator("#rows .row:not(.silent)").nth(2).click()
     chosen = tab.locator(".row[aria-current] .name")
     seen = []
     for key in ("]", "]", "[", "[", "["):

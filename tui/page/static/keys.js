@@ -21,7 +21,7 @@ export class Keys {
       ["f", "f", "flip between A and B", () => listening.flip()],
       ["o", "o", "flip between the sample and the recording", () => listening.flipToOriginal()],
       ["a", "a", "speak the sentence with the current weights", () => page.form.speakNow()],
-      ["e", "e", "write a sentence", () => find("text").select()],
+      ["e", "e", "write a sentence", () => writeSentence()],
       ["b", "b", "blind test", () => page.blind.start()],
       ["d", "d", "download the sample", () => find("download").click()],
       ["m", "m", "sound on or off", () => find("sound").click()],
@@ -61,4 +61,10 @@ export class Keys {
     event.preventDefault();
     action();
   }
+}
+
+function writeSentence() {
+  const text = find("text");
+  text.focus();
+  text.select();
 }
