@@ -66,11 +66,7 @@ def say(
         InputError: no such voice or checkpoint, nothing to speak, or no such folder.
         EngineError: a file cannot be written.
     """
-    for path, option in ((out, "--out"), (arrays, "--arrays")):
-        if path is not None:
-            _require_writable(path, option)
-    if out is not None and out.suffix.lower() not in ("", ".wav"):
-        raise InputError(f"--out {out}: only WAV is written; give a name that ends in .wav.")
+    _require_outputs(out, arrays)
     target = choose_device(device)
     compute_on_one_thread()
     voice = Voice.open(voice_folder)
@@ -109,12 +105,15 @@ def _place_of_samples(voice: Voice) -> Path:
     return here
 
 
-def _require_writable(path: Path, option: str) -> None:
-    """Refuse a file that cannot be written before time goes into what it would hold."""
-    if path.is_dir():
-        raise InputError(f"{option} {path} is a folder; name a file in it.")
-    if not path.parent.is_dir():
-        raise InputError(f"{option} {path}: there is no folder {path.parent}; make it first.")
+def _require_outputs(out: Path | None, arrays: Path | None) -> None:
+    """Refuse files that cannot be written before time goes into what they would hold."""
+    for path, option in ((out, "--out"), (arrays, "--arrays")):
+        if path is not None and path.is_dir():
+            raise InputError(f"{option} {path} is a folder; name a file in it.")
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{option} {path}: there is no folder {path.parent}; make it first.")
+    if out is not None and out.suffix.lower() not in ("", ".wav"):
+        raise InputError(f"--out {out}: only WAV is written; give a name that ends in .wav.")
 
 
 def _write_arrays(path: Path, utterance: Utterance) -> None:
