@@ -72,9 +72,8 @@ def say(
     voice = Voice.open(voice_folder)
     folder = _place_of_samples(voice) if out is None else out.parent
     speaker = open_speaker(voice, step, ssrn_step)
-    for network in (speaker.text2mel, speaker.ssrn):
-        if network is not None:
-            network.to(target)
+    for network in filter(None, (speaker.text2mel, speaker.ssrn)):
+        network.to(target)
     utterance = speaker.speak(text, synthesis)
     path = out or unused_path(folder / sample_name(speaker.step, speaker.ssrn_step, text))
     inside = out is None and folder == voice.samples
