@@ -70,9 +70,12 @@ class PageVoice:
     def follow(self, entry: RunEntry, on_change: Callable[[], None]) -> None:
         """Attach to a run, in a thread, unless that is done or was tried just now."""
         source = self._source
-        followed = isinstance(source, RemoteSession) and source.pid == entry.process.pid
-        # A connection that was lost is made again.
-        if followed and (self.running or source.ended_in_sight):
+        if (
+            isinstance(source, RemoteSession)
+            and source.pid == entry.process.pid
+            # A connection that was lost is made again.
+            and (self.running or source.ended_in_sight)
+        ):
             return
         if not self._attaching and time.monotonic() >= self._next_try:
             self._attaching = True
