@@ -15,7 +15,15 @@ from engine.check.cross_checks import compare_recordings
 from engine.check.kinds import finding, left_out_by_hand, reason
 from engine.check.metadata_checks import Metadata, check_metadata, unknown_findings
 from engine.check.recordings import Recording, examine
-from engine.check.report import CheckReport, Finding, Histogram, Severity, Spread, in_order
+from engine.check.report import (
+    CheckReport,
+    Coverage,
+    Finding,
+    Histogram,
+    Severity,
+    Spread,
+    in_order,
+)
 from engine.check.speaking_rate import rate_findings
 from engine.data.audio import AudioSpec
 from engine.data.clips import (
@@ -160,31 +168,25 @@ def judge(
 ) -> Survey:
     """Compare the clips with each other, and decide which of them training uses.
 
-    A clip is used if it can be read and has no error of its own; with `keep_errors` if it can be
-    read. Those whose ids are in `left_out` are not, and no other clip is compared with them: of two
-    copies, one may be used without the other. That is the one list that `check`, `clean` and
-    `train` work by.
+    A clip is used if it can be read, has no error of its own (`keep_errors` allows it) and is not
+    in `left_out`; with those no clip is compared. `check`, `clean` and `train` use this one list.
     """
     whole, by_hand = measured, _left_out(measured, left_out)
     measured = whole.without(by_hand)
-    metadata, recordings, dataset = measured.metadata, measured.recordings, measured.dataset
+    metadata, dataset = measured.metadata, whole.dataset
     single, common = compare_recordings(measured.examined, audio.sample_rate)
     located: list[_Located] = [([each], found) for each, found in single]
     errors = _errors(metadata.findings, located)
-    rates, speaking_rate = _rates(recordings, errors)
-    usable, rejected = _chosen(measured, errors, keep_errors=keep_errors)
-    rejected += [_rejected(line, [found]) for line, found in by_hand.items()]
+    rates, speaking_rate = _rates(measured.recordings, errors)
+    usable, rejected = _chosen(measured, errors, by_hand, keep_errors=keep_errors)
     seconds = [each.seconds for each in usable if each.seconds]
-    texts = {row.line: row.text for row in metadata.rows}
-    unknown = unknown_characters(texts, vocabulary)
+    unknown = unknown_characters({row.line: row.text for row in metadata.rows}, vocabulary)
     coverage = measure_coverage([each.clip.text for each in usable], vocabulary)
     findings = [
         *metadata.findings,
-        *(_at_place(each, found, dataset) for each, found in located),
+        *(_at_place(each, found, dataset) for each, found in (*located, *rates)),
         *(found.at(RECORDINGS) for found in (*common, *_amount(len(usable), sum(seconds) / 3600))),
-        *(_at_place(each, found, dataset) for each, found in rates),
-        *_of_texts(texts.values(), unknown, vocabulary),
-        *(found.at(METADATA) for found in coverage_findings(coverage)),
+        *_of_texts(metadata, unknown, coverage, vocabulary),
         *by_hand.values(),
     ]
     report = CheckReport(
@@ -199,12 +201,12 @@ def judge(
         noise=_spread(each.signal_to_noise for each in usable),
         unknown=unknown,
         coverage=coverage,
-        left_out=tuple(sorted(rejected, key=lambda row: row.line)),
+        left_out=rejected,
         with_errors=len(errors),
     )
-    shapes = tuple(_shape(each, audio) for each in usable)
-    files = {clip.line: _file(clip, dataset) for clip in metadata.clips}
-    return Survey(report, shapes, metadata.clips, files, errors, whole)
+    shapes, clips = tuple(_shape(each, audio) for each in usable), metadata.clips
+    files = {clip.line: _file(clip, dataset) for clip in clips}
+    return Survey(report, shapes, clips, files, errors, whole)
 
 
 def _left_out(measured: Measured, ids: Collection[str]) -> dict[int, Finding]:
@@ -218,11 +220,15 @@ def _left_out(measured: Measured, ids: Collection[str]) -> dict[int, Finding]:
 
 
 def _of_texts(
-    texts: Collection[str], unknown: Sequence[UnknownCharacter], vocabulary: Vocabulary
+    metadata: Metadata,
+    unknown: Sequence[UnknownCharacter],
+    coverage: Coverage,
+    vocabulary: Vocabulary,
 ) -> Iterator[Finding]:
     yield from unknown_findings(unknown, vocabulary.cleaner)
-    for found in language_findings([*texts], unknown, vocabulary):
-        yield found.at(METADATA)
+    texts = [row.text for row in metadata.rows]
+    of_all = (*language_findings(texts, unknown, vocabulary), *coverage_findings(coverage))
+    yield from (found.at(METADATA) for found in of_all)
 
 
 def _errors(of_list: Sequence[Finding], of_recordings: Sequence[_Located]) -> _Errors:
@@ -263,8 +269,8 @@ def _rates(
 
 
 def _chosen(
-    measured: Measured, errors: _Errors, *, keep_errors: bool
-) -> tuple[list[Recording], list[Rejected]]:
+    measured: Measured, errors: _Errors, by_hand: Mapping[int, Finding], *, keep_errors: bool
+) -> tuple[list[Recording], tuple[Rejected, ...]]:
     """The recordings that training uses, and the clips that it does not."""
     unread = measured.metadata.left_out
     readable = [
@@ -272,7 +278,9 @@ def _chosen(
     ]
     usable = [each for each in readable if keep_errors or each.clip.line not in errors]
     used = {each.clip.line for each in usable}
-    return usable, [_rejected(line, found) for line, found in errors.items() if line not in used]
+    why = {line: [found] for line, found in by_hand.items()} | errors
+    rejected = [_rejected(line, found) for line, found in why.items() if line not in used]
+    return usable, tuple(sorted(rejected, key=lambda row: row.line))
 
 
 def _rejected(line: int, found: Sequence[Finding]) -> Rejected:

@@ -63,8 +63,7 @@ def load_training_data(
     """Read the corpus, check it, and compute its features unless they are in the cache.
 
     The check comes first, and a person at a screen is asked where it found errors: features take
-    far longer. The snapshot says what was left out; everything found is in `check.json` and
-    `corpus.json`.
+    far longer. Everything found is in `check.json` and `corpus.json`.
 
     Raises:
         InputError: the dataset cannot be used.
@@ -90,9 +89,7 @@ def load_training_data(
         _report_unknown(unknown, publisher)
     store = _open_features(corpus, options.network, voice, publisher, inbox)
     check.take_left_out(scan)
-    # They have features all the same, which are there once they are wanted again.
-    by_hand = _left_out_by_hand(store, voice)
-    store = store.without([row.clip_id for row in by_hand])
+    store, by_hand = _without_unwanted(store, voice)
     rejected = sorted((*corpus.rejected, *store.rejected, *by_hand), key=lambda clip: clip.line)
     _require_clips(Corpus(voice.dataset, store.clips, tuple(rejected)))
     ids = history.held_out_of(store, publisher)
@@ -108,13 +105,18 @@ def load_training_data(
     )
 
 
-def _left_out_by_hand(store: FeatureStore, voice: Voice) -> list[Rejected]:
+def _without_unwanted(store: FeatureStore, voice: Voice) -> tuple[FeatureStore, list[Rejected]]:
+    """The features of the clips that the person wants, and the other clips.
+
+    Those have features all the same, which are there once they are wanted again.
+    """
     keys, why = set(map(recording_key, voice.settings.left_out)), reason(left_out_by_hand())
-    return [
+    by_hand = [
         Rejected(clip.line, clip.clip_id, why, LEFT_OUT)
         for clip in store.clips
         if recording_key(clip.clip_id) in keys
     ]
+    return store.without([row.clip_id for row in by_hand]), by_hand
 
 
 def _require_clips(corpus: Corpus) -> None:
