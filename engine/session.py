@@ -19,6 +19,7 @@ from engine.run.commands import (
     Finish,
     Inbox,
     KeyPressed,
+    MarkHeard,
     ScreenDetached,
     TerminalStalled,
 )
@@ -104,11 +105,7 @@ class Session:
             self._claim.undo()
             self._claim.release()
             raise
-        self._screens = Screens(
-            self._inbox.send,
-            lambda screens, readers: self._publisher.update(screens=screens, readers=readers),
-            own=options.attended,
-        )
+        self._screens = Screens(self._inbox.send, self._show_screens, own=options.attended)
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
         self._publisher.on_speaking = self._server.wake
         self._folder = FolderWatch(
@@ -119,6 +116,9 @@ class Session:
         self._auditions: Auditions | None = None
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
+
+    def _show_screens(self, screens: int, readers: int) -> None:
+        self._publisher.update(screens=screens, readers=readers)
 
     def start(self) -> None:
         """Start the engine thread, and serve the screens of others; returns at once."""
@@ -151,7 +151,11 @@ class Session:
             if isinstance(command, StopAt) and self.snapshot().phase.before_steps:
                 self._early_stop.ask(command.rule)
             auditions = self._auditions
-            if isinstance(command, Audition) and command.sentence and auditions and auditions.open:
+            if auditions is None or not auditions.open:
+                self._inbox.send(command)
+            elif isinstance(command, MarkHeard):
+                auditions.mark_heard(command.file)
+            elif isinstance(command, Audition) and command.sentence:
                 # A step may take a second on a CPU. One without a sentence keeps its place after
                 # a change of the sentences.
                 auditions.take(command)

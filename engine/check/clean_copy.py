@@ -118,10 +118,10 @@ def clean_copy_beside(
     """
     target = (vocabulary, limits, audio)
     key = corpus_key(scan, *target)
-    by_hand = {row.clip_id for row in scan.rows} & {*left_out}
+    by_hand = {recording_key(row.clip_id) for row in scan.rows} & {*map(recording_key, left_out)}
     for out in _places(scan.dataset):
         origin = origin_of(out)
-        if origin.source_key == key and set(origin.left_out_by_you) == by_hand:
+        if origin.source_key == key and {*map(recording_key, origin.left_out_by_you)} == by_hand:
             return out
         if not os.path.lexists(out):
             write_clean_copy(

@@ -204,9 +204,11 @@ def usable_clips(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits) -> Co
 
 def find_recording(dataset: Path, clip_id: str) -> Path | None:
     """Find the recording of a clip by its id; None where there is none of that name."""
-    name = recording_key(clip_id)
-    place = dataset / RECORDINGS / name
-    if ".." in place.parts or not place.parent.is_dir():
+    folder = dataset / RECORDINGS
+    place = folder / recording_key(clip_id)
+    # The list may come from somebody else.
+    inside = place.is_relative_to(folder) and ".." not in place.relative_to(folder).parts
+    if not (inside and place.parent.is_dir()):
         return None
     found = [
         path

@@ -263,8 +263,7 @@ class Snapshot:
     """Of what happened, what the person must have seen: it stays on top of a screen until they
     dismiss it there. Oldest first."""
     left_out: tuple[str, ...] = ()
-    """Ids of the clips that the person does not want in training: from the next run on, if they
-    said so after the first step."""
+    """Ids of the clips that the person left out; after the first step, from the next run on."""
     sentences: tuple[str, ...] = ()
     """What the voice speaks at checkpoints; an audition speaks the first unless told otherwise."""
     checkpoints: tuple[KeptCheckpoint, ...] = ()

@@ -99,6 +99,8 @@ class Auditions:
         self.automatic_seconds = 0.0
         """What automatic samples have cost training at most, in seconds."""
         self._refused = ""
+        self._refusals: set[str] = set()
+        """What was answered since the last sample ended: a browser may ask a hundred times."""
         self._worker = BackgroundThread("making a sample", self._work, publisher.event)
         self._worker.start()
         self._worker.request()  # see `_get_ready`
@@ -154,9 +156,11 @@ class Auditions:
                 if not automatic and self._current and self._current.automatic:
                     self._give_way.set()
                 self._publisher.update(auditioning=True)
+            told = automatic or refusal in self._refusals
+            self._refusals.add(refusal)
         if not refusal:
             self._worker.request()
-        elif not automatic:
+        elif not told:
             self._publisher.event(refusal, "warning")
 
     def drop_automatic(self) -> None:
@@ -212,6 +216,7 @@ class Auditions:
         with self._turn:
             self.automatic_seconds += seconds * request.automatic
             self._current = None
+            self._refusals.clear()
         ended = self._publisher.snapshot.auditions + (not request.automatic)
         self._publisher.update(speaking=None, auditions=ended)
 
@@ -322,6 +327,8 @@ class Auditions:
         with self._growing(request, ssrn.step, path) as on_sound:
             stream = SoundStream(ssrn.network, settings.audio, vocoder, on_sound)
             for start in range(0, len(mel), _FRAMES_AT_ONCE):
+                if self._must_stop():
+                    raise Cancelled("The recording was not made sound to its end.")
                 end = start + _FRAMES_AT_ONCE
                 stream.add(mel[start:end], last=end >= len(mel))
         sentence, seconds = request.sentence or clip.text, len(stream.waveform) / rate

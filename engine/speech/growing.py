@@ -81,8 +81,9 @@ class GrowingWav:
             self._file = os.fdopen(
                 open_private(self._part, os.O_RDWR | os.O_EXCL), "wb", buffering=0
             )
-            # Tells `sweep_growing` that somebody is at it.
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Tells `sweep_growing` that somebody is at it, unless the file system has no locks.
+            with contextlib.suppress(OSError):
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             self._put(wav_header(sample_rate))
 
     def __enter__(self) -> Self:

@@ -74,16 +74,15 @@ class SampleList:
 
     def _thin(self, newest: Sample) -> None:
         """Remove samples of the series that are not kept, with their attention."""
-        snapshot = self._publisher.snapshot
-        samples = [one for one in snapshot.samples if one.network == newest.network]
+        shown = self._publisher.snapshot.samples
+        samples = [one for one in shown if one.network == newest.network]
         try:
             compared = {file for one in read_comparisons(self._voice) for file in one.files}
             losses = self._held_out_losses(newest.network, newest.step, samples)
         except InputError as error:
             _log.warning("no sample is removed: %s", error)
             return
-        sentences = {*snapshot.sentences, newest.sentence}
-        old = superseded_samples(samples, sentences, losses, keep={*self._played, *compared})
+        old = superseded_samples(samples, losses, keep={*self._played, *compared})
         gone = {sample.path for sample in old if self._remove(sample)}
         if gone:
             self._publisher.change_samples(lambda one: None if one.path in gone else one)

@@ -19,7 +19,7 @@ from engine.data.clips import Limits
 from engine.errors import InputError
 from engine.formatting import brief
 from engine.networks.specs import NetworkSpec, preset_spec
-from engine.run.commands import MAX_SENTENCES
+from engine.run.commands import MAX_SENTENCES, SetSentences
 from engine.serialization import Amount, Count, Positive, from_plain
 from engine.text.mapping import vocabulary_option
 from engine.text.plain import composed_symbols
@@ -156,6 +156,8 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
         _require_known(values)
         settings = _converted(values)
         _require_usable(settings)
+        # As `Audition` names them: samples of one text belong together.
+        settings = replace(settings, sentences=SetSentences(settings.sentences).sentences)
     except (ValueError, InputError) as error:
         raise InputError(f"{path}: {str(error).rstrip('.')}.") from error
     _require_complete(values, path)

@@ -9,20 +9,15 @@ NEWEST = 8
 
 
 def superseded_samples(
-    samples: Iterable[Sample],
-    sentences: Collection[str],
-    losses: Mapping[int, float],
-    keep: Collection[str] = (),
+    samples: Iterable[Sample], losses: Mapping[int, float], keep: Collection[str] = ()
 ) -> list[Sample]:
     """Choose the automatic samples that are not kept; what a person asked for always is.
 
     Of each sentence the first, the best and the newest few are kept; the others lie the further
-    apart the older they are: the distance doubles, and so does the age. Of a sentence that the
-    voice speaks no more, only the first, the best and the last are kept.
+    apart the older they are: the distance doubles, and so does the age.
 
     Args:
         samples: all samples of the network in training, in any order.
-        sentences: what the voice speaks at checkpoints now.
         losses: held-out losses by step, as far as they are known: the least is the best.
         keep: names of files that somebody still needs.
     """
@@ -32,21 +27,18 @@ def superseded_samples(
             series.setdefault(sample.sentence, []).append(sample)
     return [
         sample
-        for sentence, made in series.items()
-        for sample in _superseded(made, losses, current=sentence in sentences)
+        for made in series.values()
+        for sample in _superseded(made, losses)
         if sample.path.name not in keep
     ]
 
 
-def _superseded(
-    made: Sequence[Sample], losses: Mapping[int, float], *, current: bool
-) -> list[Sample]:
+def _superseded(made: Sequence[Sample], losses: Mapping[int, float]) -> list[Sample]:
     # Steps may be made twice, as after a rollback: the later sample counts.
     by_step = {sample.step: sample for sample in sorted(made, key=lambda one: one.time)}
     steps = sorted(by_step)
     best = min((step for step in steps if step in losses), key=losses.__getitem__, default=None)
-    kept = _spread(steps) if current else {steps[0], steps[-1]}
-    stays = [by_step[step] for step in kept | ({best} if best is not None else set())]
+    stays = [by_step[step] for step in _spread(steps) | ({best} if best is not None else set())]
     return [sample for sample in made if not any(sample is one for one in stays)]
 
 

@@ -11,6 +11,7 @@ from engine.data.clips import (
     Clip,
     Corpus,
     Limits,
+    find_recording,
     map_in_order,
     scan_corpus,
     usable_clips,
@@ -69,6 +70,17 @@ def test_folders_dots_and_accents_in_names(tmp_path: Path) -> None:
     corpus = opened(corpus_of(tmp_path, *lines, files=files))
     assert [clip.clip_id for clip in corpus.clips] == ["one/a", "b.c", "café"]
     assert [clip.clip_id for clip in corpus.rejected] == ["a", "b"]
+
+
+def test_recording_of_a_clip_lies_below_its_corpus(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "corpus" / "wavs" / "a" / "hen.wav", tmp_path / "secret.wav"
+    for path in (inside, outside):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    corpus = tmp_path / "corpus"
+    assert find_recording(corpus, "a/hen") == inside
+    for clip_id in ("hen", "a/../hen", "../../secret", str(outside.with_suffix(""))):
+        assert find_recording(corpus, clip_id) is None
 
 
 def test_unusable_clips_have_line_and_reason(tmp_path: Path) -> None:

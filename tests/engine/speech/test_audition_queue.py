@@ -97,15 +97,15 @@ def test_an_automatic_sample_gives_way_and_is_begun_anew(voice, begin):
     run.auditions.request("la " * 60, automatic=True)
     assert run.heard.wait(30)
     run.auditions.request("Me first.")
-    run.auditions.request("Me next.")
-    run.auditions.request("Me next.")
+    for _ in range(20):
+        run.auditions.request("Me next.")
     first, second, third = run.end()
     assert (first.sentence, second.sentence) == ("Me first.", "Me next.")
     assert third.automatic
     assert third.seconds > 8
     assert [one.path.name for one in voice.samples.glob("*.part")] == []
     texts = [event.text for event in run.publisher.snapshot.events]
-    assert "this sentence is being spoken already" in texts
+    assert texts.count("this sentence is being spoken already") == 1
 
 
 def test_closing_gives_up_what_is_under_way_and_leaves_nothing_of_it(voice, begin):

@@ -61,6 +61,8 @@ def test_the_one_sentence_of_an_earlier_version_is_the_first_of_several():
     settings = parse_settings(old, PATH)
     assert settings.sentences == ("Two birds.",)
     assert parse_settings(whole('sentence = ""'), PATH).sentences == ()
+    untidy = whole("sentences = ['Two  birds. ', 'Two birds.', 'One.']")
+    assert parse_settings(untidy, PATH).sentences == ("Two birds.", "One.")
     assert settings_text(replace(settings, price=2.0), settings, old).count("Two birds.") == 1
     new = settings_text(replace(settings, sentences=("One.", "Two.")), settings, old)
     assert parse_settings(new, PATH).sentences == ("One.", "Two.")

@@ -14,8 +14,8 @@ def sample(step, sentence="One.", *, automatic=True, time=0.0):
     return Sample(step, sentence, path, 1.0, "", automatic=automatic, time=time)
 
 
-def kept(samples, sentences=("One.",), losses=(), keep=()):
-    gone = superseded_samples(samples, sentences, dict(losses), keep)
+def kept(samples, losses=(), keep=()):
+    gone = superseded_samples(samples, dict(losses), keep)
     return [one for one in samples if not any(one is other for other in gone)]
 
 
@@ -55,10 +55,10 @@ def test_what_a_person_asked_for_or_needs_stays():
     assert series[41] not in left
 
 
-def test_of_an_old_sentence_first_best_and_last_stay():
-    old = [sample(step, "Old.") for step in range(1, 20)]
-    left = kept([*old, sample(20)], losses={7: 0.1, 8: 0.2, 20: 0.05})
-    assert [one.step for one in left] == [1, 7, 19, 20]
+def test_a_sentence_that_is_spoken_no_more_keeps_its_series():
+    old = [sample(step, "Old.") for step in grown(range(1, 200))]
+    new = [sample(step) for step in range(200, 200 + NEWEST)]
+    assert kept([*old, *new]) == [*old, *new]
 
 
 def test_of_a_step_that_was_made_twice_the_later_counts():
