@@ -41,7 +41,7 @@ _log = logging.getLogger(__name__)
 
 # Samples that wait for their turn; nobody listens to more.
 _MAX_WAITING = 8
-# Coarse frames of a recording that are made sound together, but for the first few.
+# Coarse frames of a recording that are resynthesised together, but for the first few.
 _FRAMES_AT_ONCE = 20
 
 
@@ -56,7 +56,7 @@ class NetworkInTraining:
     call; called from another thread."""
     store: FeatureStore
     held_out: Sequence[int]
-    """Clips of the store; the first is what SSRN makes sound again unless told otherwise."""
+    """Clips of the store; the first is what SSRN resynthesises unless told otherwise."""
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,8 @@ class Auditions:
 
     def mark_heard(self, file: str) -> None:
         """Note that somebody has played the sample of this name; any thread may call it."""
-        self._samples.mark_heard(file)
-        self._worker.request()
+        if self._samples.mark_heard(file):
+            self._worker.request()
 
     def close(self) -> None:
         """Give up what is under way and what waits, and end the thread."""
@@ -314,7 +314,7 @@ class Auditions:
         )  # fmt: skip
 
     def _resynthesise(self, request: AuditionRequest, ssrn: Loaded) -> Sample:
-        """Make a held-out clip sound again, from its true coarse mel."""
+        """Resynthesise a held-out clip from its true coarse mel."""
         training, number = self._training, self._recording_of(request.sentence)
         assert training is not None
         assert number is not None
@@ -328,7 +328,7 @@ class Auditions:
             stream = SoundStream(ssrn.network, settings.audio, vocoder, on_sound)
             for start in range(0, len(mel), _FRAMES_AT_ONCE):
                 if self._must_stop():
-                    raise Cancelled("The recording was not made sound to its end.")
+                    raise Cancelled("The recording was not resynthesised to its end.")
                 end = start + _FRAMES_AT_ONCE
                 stream.add(mel[start:end], last=end >= len(mel))
         sentence, seconds = request.sentence or clip.text, len(stream.waveform) / rate

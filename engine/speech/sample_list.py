@@ -47,8 +47,11 @@ class SampleList:
         if sample.automatic:
             self._thin(sample)
 
-    def mark_heard(self, file: str) -> None:
-        """Note that somebody has played the sample of this name; any thread may call it."""
+    def mark_heard(self, file: str) -> bool:
+        """Note that somebody has played the sample of this name; any thread may call it.
+
+        Returns whether there is a mark to be written down.
+        """
         self._played.append(file)
 
         def marked(sample: Sample) -> Sample:
@@ -59,6 +62,7 @@ class SampleList:
             return sample
 
         self._publisher.change_samples(marked)
+        return bool(self._marked)
 
     def write_marks(self) -> None:
         """Write down which samples were heard since the last call."""

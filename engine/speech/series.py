@@ -39,7 +39,7 @@ class Series:
         """Speak nothing yet.
 
         The network is the one that is trained: Text2Mel speaks the sentences of the snapshot, SSRN
-        makes the held-out recording of a text sound again.
+        resynthesises the held-out recording of a text.
         """
         self._voice = voice
         self._auditions = auditions

@@ -1,4 +1,4 @@
-"""Coarse mels made sound piece by piece, while they are still being spoken.
+"""Turns coarse mels into sound piece by piece, while they are still being spoken.
 
 SSRN sees a few frames to either side, and the vocoder some frames ahead: with these the pieces
 are what the whole would be. The first piece is short, so that it is heard soon.
@@ -19,7 +19,7 @@ from engine.speech.vocoder import Vocoder, VocoderSettings, magnitude_from_mel, 
 PAUSE_SECONDS = 0.7
 """Silence between two sentences."""
 
-# Coarse frames that are made sound at once, of 50 ms each. The first also tell how loud the voice
+# Coarse frames that become sound together, of 50 ms each. The first also tell how loud the voice
 # is: 0.8 s of speech do within 1 dB.
 _FIRST, _SECOND, _MOST = 16, 8, 40
 # Without an SSRN, frames between the coarse ones are interpolated towards the next.
@@ -61,7 +61,7 @@ class SoundStream:
 
     @property
     def magnitude(self) -> NDArray[np.float32]:
-        """The normalised magnitudes that they come of, without pauses, `(T, n_bins)`."""
+        """The normalised magnitudes that they were made from, without pauses, `(T, n_bins)`."""
         return np.concatenate(self._all_magnitudes)
 
     def add(self, mel: NDArray[np.float32], *, last: bool) -> None:

@@ -17,7 +17,7 @@ from engine.data.audio import AudioSpec
 from engine.data.spectrograms import mel_filter_bank
 from engine.speech.loudness import limit_peak
 
-# Frames after the last one that is made sound, whose phases are guessed along with it. With them
+# Frames after the last one that becomes sound, whose phases are guessed along with it. With them
 # sound made in pieces is as good as sound made at once (spectral convergence on recordings and on
 # what SSRN makes; fewer do nearly as well, more cost time).
 _LOOK_AHEAD = 8
@@ -33,7 +33,7 @@ _SEED = 0
 
 @dataclass(frozen=True)
 class VocoderSettings:
-    """How a magnitude spectrogram is made sound."""
+    """How a magnitude spectrogram is turned into sound."""
 
     sharpening: float = 1.2
     """Power that amplitudes are raised to against the blur of predicted spectra; 1 leaves them.
