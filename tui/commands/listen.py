@@ -37,8 +37,8 @@ def listen(
 ) -> int:
     """Serve the listening page: hear your voices in a browser on your own machine.
 
-    Prints the page's address, then how your machine reaches it: it is at 127.0.0.1 of this host
-    alone. If a page is already being served, prints the address of that one.
+    Prints the page's address, then how to reach it from your machine: it listens on this host's
+    127.0.0.1 only. If a page is already running, prints its address.
     """
     from tui.page.client import page_folder, running_page, wait_for_turn
     from tui.page.server import open_port, serve
@@ -71,7 +71,7 @@ def _print_address(page: "Page") -> None:
 
     print(page.address)
     if line := tunnel_to_page(page.port):
-        print(f"On your own computer, run this, then open the address there:\n  {line}")
+        print(f"Run this on your own machine, then open the address in its browser:\n  {line}")
     sys.stdout.flush()
 
 

@@ -190,7 +190,7 @@ class PageApp:
         """A sound that a terminal has asked for."""
         path = self._shown.get(request.path_params["name"])
         if path is None:
-            raise HTTPException(404, "This sound was asked for too long ago.")
+            raise HTTPException(404, "This sound has expired; play it again in the terminal.")
         return await sounds.recording(request, path)
 
     async def show(self, request: Request) -> Response:

@@ -24,7 +24,7 @@ _LOOK_SECONDS = 0.1
 _READY_WITHIN = 60.0
 """Seconds that a browser waits for two samples to be spoken."""
 
-_KEPT = "Your answer is kept. Which was which is said once the answers decide it."
+_KEPT = "Answer saved. Which was which is revealed once the answers decide."
 
 
 class _Answered(msgspec.Struct):
@@ -149,4 +149,4 @@ def _step(text: str | None) -> int | None:
         return None
     if text.isascii() and text.isdecimal() and len(text) < 12:
         return int(text)
-    raise HTTPException(400, f"{printable(text, 20)} is no step; give its number.")
+    raise HTTPException(400, f"{printable(text, 20)} is not a step; give a number such as 12000.")

@@ -92,8 +92,8 @@ class Guard:
             return refusal(
                 request,
                 403,
-                "The token in this address is not, or no longer, the right one: open the address "
-                "that `voicecoach listen` prints now, or that the key l shows.",
+                "The token in this address is wrong or out of date: open the address that "
+                "`voicecoach listen` prints now, or that the key l shows.",
             )
         browser = secrets.token_hex(16)
         self._browsers[browser] = None
@@ -126,7 +126,7 @@ def _forged(headers: Headers) -> str | None:
     host = hosts[0].lower() if len(hosts) == 1 else ""
     name, _, port = host.rpartition(":") if not host.endswith("]") else (host, "", "80")
     if (name or host) not in _HOSTS or not (port.isdecimal() or not name):
-        return "This page is at 127.0.0.1 or localhost alone; open it there."
+        return "This page is at 127.0.0.1 and localhost only; open it there."
     if any(origin.lower() != f"http://{host}" for origin in headers.getlist("origin")):
         return "Another web page asked for this; nothing was done."
     return None

@@ -180,7 +180,7 @@ class PageVoice:
         run = self.snapshot
         why = self.ended if run is None else self.why_silent(run)
         if why or self._source is None:
-            raise InputError(f"Nothing can be spoken: {why}.")
+            raise InputError(f"Cannot speak now: {why}.")
         self._source.send(command)
 
     def close(self) -> None:

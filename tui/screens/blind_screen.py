@@ -181,7 +181,7 @@ class BlindScreen(Dialog[Standing]):
             return [Content.styled(printable(self._trouble), "$error"), _hint("esc closes")]
         if self._decided:
             told = [f"{self._standing.words}.", f"{self._revealed}."]
-            return [*map(Content, told), _hint("enter compares on · esc closes")]
+            return [*map(Content, told), _hint("enter continues · esc closes")]
         if self._round is None:
             return [Content("Reading the answers so far…"), _hint("esc closes")]
         sentence = printable(self._round.trial.sentence)

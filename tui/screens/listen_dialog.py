@@ -20,7 +20,7 @@ _RUN = "Run this on your own machine:"
 _THEN_OPEN = "Then open this in its browser:"
 _FORWARDED = "Your terminal forwards the port. Open this in a browser:"
 _HERE = "Open this in a browser on this computer:"
-_OUTLIVES = "It outlives this screen."
+_OUTLIVES = "It keeps running when you quit."
 
 
 class ListenDialog(Dialog[None]):

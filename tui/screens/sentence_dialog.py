@@ -86,7 +86,7 @@ class SentenceDialog(TextDialog[SetSentences]):
         if not any(texts):
             return "empty: write a sentence"
         if sum(map(bool, texts[: number + 1])) > MAX_SENTENCES:
-            return f"too many: {MAX_SENTENCES} sentences are the most"
+            return f"too many: {MAX_SENTENCES} is the maximum"
         reading = self._reading(texts[number])
         if self._reader is None or reading is None or reading.sentences:
             return ""

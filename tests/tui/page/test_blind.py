@@ -90,9 +90,9 @@ def test_a_pair_is_compared_until_the_answers_decide_it(page, client):
 @pytest.mark.parametrize(
     ("query", "status", "error"),
     [
-        ("first=best", 400, "best is no step; give its number."),
-        ("first=-5", 400, "-5 is no step; give its number."),
-        ("first=99999999999999", 400, "99999999999999 is no step; give its number."),
+        ("first=best", 400, "best is not a step; give a number such as 12000."),
+        ("first=-5", 400, "-5 is not a step; give a number such as 12000."),
+        ("first=99999999999999", 400, "99999999999999 is not a step; give a number such as 12000."),
     ],
 )
 def test_a_step_that_is_none_is_refused(page, client, query, status, error):

@@ -149,6 +149,6 @@ def test_blind_pair_is_answered_once_both_were_played(page: ServedPage, show):
     assert tab.locator("#answer-a").is_disabled()
     tab.click("#blind-b")
     tab.click("#answer-b")
-    tab.get_by_text("Your answer is kept.").wait_for()
+    tab.get_by_text("Answer saved.").wait_for()
     tab.get_by_text("1 answer, not decided yet").wait_for()
     assert tab.locator("#answer-a").is_disabled()

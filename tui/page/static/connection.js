@@ -9,7 +9,7 @@ const LOST =
   "No connection to the page's server; trying again. If you came by ssh, is the forward " +
   "(ssh -L) still open? If the server has ended, start it again: key l, or `voicecoach listen`.";
 const REPLACED =
-  "This page is open in many tabs, and newer ones took this one's place. Close some, then reload.";
+  "This page is open in too many tabs; newer ones took this one's place. Close some, then reload.";
 
 /** The name of this tab: what a terminal asks for is played by the tab that was used last. */
 export const TAB = crypto.getRandomValues(new Uint32Array(4)).join("-");

@@ -11,7 +11,7 @@ import { SpeakForm } from "./speak.js";
 import { showState } from "./state.js";
 
 const NOBODY =
-  "No voice is being trained on this host. A run appears here by itself; " +
+  "No voice is being trained on this host. A run appears here automatically; " +
   "`voicecoach listen VOICE` shows a voice without one.";
 const UNKNOWN = { samples: [], sentences: [], checkpoints: [], speaking: null, can_speak: "" };
 

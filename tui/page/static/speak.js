@@ -132,7 +132,7 @@ function choices(voice, network) {
   const base = kept.find((one) => one.base);
   return [
     // Without its step: a list that changes while it is open closes.
-    ["", trained ? "as it is now" : "newest"],
+    ["", trained ? "current" : "newest"],
     ...(best ? [["best", `best (${thousands(best.step)})`]] : []),
     ...(base ? [["base", `base (${thousands(base.step)})`]] : []),
     ...kept.map((one) => [String(one.step), words(one)]),
