@@ -42,8 +42,10 @@ async def test_samples_requested_in_a_row_are_all_played():
     async with opened(training()) as run:
         await run.press("a", "a")
         first, second = sample(871_204), sample(871_300)
-        await run.change(samples=(*run.samples, replace(sample(871_000), automatic=True, time=1.0)))
-        assert run.played == []
+        for cause in ("automatic", "for_comparison"):
+            other = replace(sample(871_000), time=1.0, **{cause: True})
+            await run.change(samples=(*run.samples, other))
+            assert run.played == []
         await run.change(samples=(*run.samples, first), auditions=1)
         await run.change(samples=(*run.samples, second), auditions=2)
         assert run.played == [first.path, second.path]

@@ -63,12 +63,12 @@ class Listening:
     def requested(self, snapshot: Snapshot) -> Sample | None:
         """Return a sample that was requested, once, when it has come.
 
-        The series makes samples that nobody requested, and of one that was heard there is another
-        description.
+        The series and blind comparisons make samples that nobody requested, and of one that was
+        heard there is another description.
         """
         if not self._awaited:
             return None
-        made = [one for one in snapshot.samples if not one.automatic]
+        made = [one for one in snapshot.samples if not (one.automatic or one.for_comparison)]
         new = [one for one in made if _identity(one) not in self._known]
         self._known.update(map(_identity, new))
         # One that ended without a sample is explained by the engine's log.

@@ -227,7 +227,6 @@ class PageVoice:
         return {
             "sentences": list(reading.sentences),
             "note": reading.note,
-            "missed": reading.missed,
             "cut": reading.cut,
         }
 

@@ -22,25 +22,17 @@ def state_of(run: Snapshot, now: datetime) -> dict[str, Any]:
         "folder": printable(str(run.voice_folder)),
         "network": run.network,
         "network_text": NETWORKS[run.network],
-        "preset": run.preset,
-        "device": run.device,
         "phase": run.phase.name.lower(),
         "phase_words": run.phase_words,
         "alarm": printable(run.alarm),
         "step": run.step,
         "step_text": _step(run),
-        "base_step": run.base_step,
-        "losses": None if run.losses is None else asdict(run.losses),
         "loss_text": "–" if run.losses is None else formatting.loss(run.losses.total),
         "held_out": run.held_out,
         "held_out_text": "–" if run.held_out is None else formatting.loss(run.held_out),
-        "learning_rate": run.learning_rate,
-        "steps_per_second": run.steps_per_second,
         "speed_text": formatting.speed(run.steps_per_second) if run.steps_per_second else "",
         "spent": _spent(run),
-        "price": formatting.price(run.price, run.price_source),
         "stop": _stop(run, now),
-        "seconds_to_stop": run.seconds_to_stop,
         "progress_to_stop": run.progress_to_stop,
         "sentences": [printable(sentence) for sentence in run.sentences],
         "speaking": _speaking(run),
@@ -69,7 +61,7 @@ def sample_of(sample: Sample, has_attention: Callable[[Sample], bool]) -> dict[s
 
 
 def _event(event: Event) -> dict[str, Any]:
-    return {"time": event.time, "text": printable(event.text), "severity": event.severity}
+    return {"time": event.time, "text": printable(event.text)}
 
 
 def _step(run: Snapshot) -> str:

@@ -244,7 +244,7 @@ export class Listening {
     const sound = item && this.sound(item.url);
     if (this.#shown !== sound) {
       this.#shown = sound;
-      this.pictures.show(sound, { expected: this.#expected(item), attention: "" });
+      this.pictures.show(sound, this.#expected(item));
     }
     this.pictures.attend(item?.attention ?? "");
     const download = find("download");

@@ -16,7 +16,6 @@ export class Pictures {
   onPoint = () => {};
   #sound = null;
   #expected = 0;
-  #spectrum = null;
   #due = false;
   #redraw = () => this.#soon();
 
@@ -29,15 +28,13 @@ export class Pictures {
   }
 
   /** Show a sound, `expected` to be so many seconds long where it is still being made. */
-  show(sound, { expected = 0, attention = "" } = {}) {
+  show(sound, expected) {
     for (const kind of ["grew", "done"]) {
       this.#sound?.removeEventListener(kind, this.#redraw);
       sound?.addEventListener(kind, this.#redraw);
     }
     this.#sound = sound;
     this.#expected = expected;
-    this.#spectrum = null;
-    this.attend(attention);
     this.#draw();
   }
 
@@ -84,8 +81,7 @@ export class Pictures {
     const [wave, spectrogram] = [find("waveform"), find("spectrogram")].map(fitted);
     if (!this.#sound?.length) return;
     drawWaveform(wave, this.#sound, this.seconds);
-    this.#spectrum = spectrumOf(this.#sound);
-    drawSpectrogram(spectrogram, this.#spectrum, this.seconds, this.#sound.rate);
+    drawSpectrogram(spectrogram, spectrumOf(this.#sound), this.seconds, this.#sound.rate);
   }
 }
 
