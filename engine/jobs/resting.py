@@ -1,5 +1,6 @@
 """A voice that no run trains, answering as a run does: it shows its samples and speaks."""
 
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class RestingVoice:
-    """A voice folder without a run."""
+    """A voice folder without a run. Any thread may call it."""
 
     attached: bool = True
     reading: bool = False
@@ -47,6 +48,7 @@ class RestingVoice:
         self._publisher.on_speaking = on_change
         self._list = SampleList(voice, self._publisher)
         self._auditions: Auditions | None = None
+        self._turn = threading.Lock()
 
     def snapshot(self) -> Snapshot:
         """Return the newest snapshot; never waits."""
@@ -67,18 +69,21 @@ class RestingVoice:
         elif self._auditions is not None:
             self._auditions.mark_heard(command.file)
         else:
-            self._list.mark_heard(command.file)
-            self._list.write_marks()
+            with self._turn:
+                self._list.mark_heard(command.file)
+                self._list.write_marks()
 
     def _speaking(self) -> "Auditions":
-        if self._auditions is None:
-            from engine.machine.device import leave_a_core_for_the_screen
-            from engine.speech.audition import Auditions
+        from engine.machine.device import leave_a_core_for_the_screen
+        from engine.speech.audition import Auditions
 
-            leave_a_core_for_the_screen()
-            self._publisher.update(samples=())  # it lists them itself
-            self._auditions = Auditions(Voice.open(self._folder), self._publisher)
-        return self._auditions
+        with self._turn:
+            if self._auditions is None:
+                voice = Voice.open(self._folder)
+                leave_a_core_for_the_screen()
+                self._publisher.update(samples=())  # it lists them itself
+                self._auditions = Auditions(voice, self._publisher)
+            return self._auditions
 
     def refresh(self) -> None:
         """Read what another process has changed in the folder, unless a sample is being made.
@@ -86,9 +91,14 @@ class RestingVoice:
         Raises:
             InputError: as `__init__`.
         """
-        changed_at = _changed_at(self._folder)
-        if changed_at == self._read_at or not (self._auditions is None or self._auditions.idle):
-            return
+        with self._turn:
+            changed_at = _changed_at(self._folder)
+            idle = self._auditions is None or self._auditions.idle
+            if idle and changed_at != self._read_at:
+                self._read()
+                self._read_at = changed_at
+
+    def _read(self) -> None:
         voice = Voice.open(self._folder)
         new = _snapshot_of(voice, None)
         self._publisher.update(
@@ -98,7 +108,6 @@ class RestingVoice:
             checkpoints=new.checkpoints,
             sentences=new.sentences,
         )
-        self._read_at = changed_at
 
     def close(self) -> None:
         """Give up what is being spoken."""

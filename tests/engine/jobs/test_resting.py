@@ -26,7 +26,14 @@ def test_voice_without_a_run_speaks_with_any_checkpoint(make_voice):
 
     resting = RestingVoice(voice.folder, on_change)
     assert [one.step for one in resting.snapshot().checkpoints] == [5, 4]
-    resting.send(Audition("Two birds.", step=5))
+    # A person may click twice while torch is being loaded.
+    asked = Audition("Two birds.", step=5)
+    clicks = [threading.Thread(target=resting.send, args=(asked,)) for _ in range(3)]
+    for click in clicks:
+        click.start()
+    for click in clicks:
+        click.join()
+    assert [one.name for one in threading.enumerate()].count("making a sample") == 1
     assert ended.wait(60)
     resting.close()
     [sample] = resting.snapshot().samples
