@@ -98,7 +98,7 @@ class Auditions:
         self._samples = SampleList(voice, publisher)
         self.automatic_seconds = 0.0
         """What automatic samples have cost training at most, in seconds."""
-        self._refused = ""
+        self._reported: set[str] = set()
         self._refusals: set[str] = set()
         """What was answered since the last sample ended: a browser may ask a hundred times."""
         self._worker = BackgroundThread("making a sample", self._work, publisher.event)
@@ -197,7 +197,8 @@ class Auditions:
 
     def _get_ready(self) -> None:
         """Load what most samples need, for the first to be heard as soon as later ones."""
-        compute_on_one_thread()
+        if self._worker.running:  # or else this is the thread that trains
+            compute_on_one_thread()
         try:
             self._load(AuditionRequest(""))
         except VoicecoachError as error:
@@ -252,10 +253,10 @@ class Auditions:
         """Say why there is no sample; of the series, which tries again and again, each once."""
         # The same trouble at another step, or with other figures, is not reported again.
         kind = re.sub(r"[0-9.,]+", "", text)
-        if not request.automatic or kind != self._refused:
+        if not (request.automatic and kind in self._reported):
             self._publisher.event(text, "error")
         if request.automatic:
-            self._refused = kind
+            self._reported.add(kind)
 
     def _speak(self, request: AuditionRequest) -> Sample:
         text2mel, ssrn = self._load(request)
@@ -360,15 +361,22 @@ class Auditions:
             file.finish()
 
     def _original_of(self, sentence: str) -> Path | None:
-        """The recording of a held-out sentence, copied among the samples at their level."""
+        """The recording of a held-out sentence, copied among the samples at their level.
+
+        None where that cannot be: training needs the recordings no more, and they may be gone.
+        """
         number = self._recording_of(sentence)
         if self._training is None or number is None:
             earlier = (one for one in self._publisher.snapshot.samples if one.sentence == sentence)
             return next((one.original for one in earlier if one.original), None)
         clip, rate = self._training.store.clips[number], self._voice.settings.audio.sample_rate
         original = self._voice.samples / f"original_{slug(clip.clip_id)}.wav"
-        if not original.exists():
-            write_wav(original, level(load_recording(clip.path, rate)), rate)
+        try:
+            if not original.exists():
+                write_wav(original, level(load_recording(clip.path, rate)), rate)
+        except VoicecoachError as error:
+            _log.warning("no original beside the sample: %s", error)
+            return None
         return original
 
 

@@ -2,6 +2,7 @@
 
 import shutil
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -161,8 +162,16 @@ def test_an_ssrn_run_also_speaks_any_sentence(make_voice, training, at_stop):
     assert spoken.original is None
 
 
-def test_a_held_out_sentence_is_heard_beside_its_recording(make_voice, training, at_stop):
-    session = at_stop(make_voice())
+def test_a_held_out_sentence_is_heard_beside_its_recording(
+    make_voice, training, at_stop, speech, tmp_path
+):
+    corpus = Path(shutil.copytree(speech, tmp_path / "corpus"))
+    session = at_stop(make_voice(dataset=corpus))
     session.send(Audition())
     (sample,) = heard(training, session).samples
     assert sample.original.name.startswith("original_lj001-")
+    # Training goes on without the recordings, and so do samples.
+    sample.original.unlink()
+    shutil.rmtree(corpus / "wavs")
+    session.send(Audition())
+    assert heard(training, session, 2).samples[1].original is None
