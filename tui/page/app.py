@@ -23,6 +23,7 @@ from engine.run.sample import StepChoice
 from engine.speech.growing import growing_path
 from tui.page import sounds
 from tui.page.blind import BlindTests
+from tui.page.client import path_from_text
 from tui.page.events import REPLACED, Events
 from tui.page.requests import attempt, body_of
 from tui.page.security import BEARER, error_of, unexpected
@@ -170,7 +171,7 @@ class PageApp:
         asked = await body_of(request, _Play)
         if not asked.path:
             return JSONResponse({"listeners": len(self.events.listening)})
-        path, voice = Path(asked.path), voice_id(Path(asked.voice))
+        path, voice = path_from_text(asked.path), voice_id(path_from_text(asked.voice))
         url = f"/played/{self._show_sound(path)}"
         known, name = self.voices.find(voice), printable(path.name)
         if known is not None and known.sound(name) == path:
@@ -198,7 +199,7 @@ class PageApp:
         _require_token(request)
         asked = await body_of(request, _Show)
         if asked.folder:
-            await attempt(self.voices.name, Path(asked.folder))
+            await attempt(self.voices.name, path_from_text(asked.folder))
         return JSONResponse({})
 
     def _voice(self, request: Request) -> PageVoice:

@@ -15,12 +15,14 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote, unquote_to_bytes
 
 from msgspec import Meta
 
 from engine.attach.registry import ProcessId, require_own, runs_folder
 from engine.errors import EngineError, InputError
 from engine.files import absolute_path, make_folder, open_private, read_plain, write_whole
+from engine.formatting import printable
 from engine.serialization import from_json, to_json
 
 _log = logging.getLogger(__name__)
@@ -67,6 +69,16 @@ class Page:
         if answer.status >= 400:
             raise InputError(str(plain.get("error", f"the page answers {answer.status}")))
         return plain
+
+
+def path_to_text(path: Path) -> str:
+    """Write a path for a request to the page: its bytes need not be UTF-8."""
+    return quote(os.fsencode(absolute_path(path)))
+
+
+def path_from_text(text: str) -> Path:
+    """Read what `path_to_text` wrote."""
+    return Path(os.fsdecode(unquote_to_bytes(text)))
 
 
 def page_folder() -> Path:
@@ -145,7 +157,7 @@ def running_page(voice: Path | None = None) -> Page | None:
     """
     page = find_page()
     if page is not None:
-        page.ask("POST", "/voices", {} if voice is None else {"folder": str(absolute_path(voice))})
+        page.ask("POST", "/voices", {} if voice is None else {"folder": path_to_text(voice)})
     return page
 
 
@@ -200,9 +212,9 @@ def play(voice: Path, path: Path | None, title: str) -> int:
         page = find_page()
         if page is None:
             return 0
-        file = "" if path is None else str(absolute_path(path))
-        sound = {"voice": str(absolute_path(voice)), "path": file}
-        return int(page.ask("POST", "/play", {**sound, "title": title})["listeners"])
+        file = "" if path is None else path_to_text(path)
+        sound = {"voice": path_to_text(voice), "path": file, "title": printable(title)}
+        return int(page.ask("POST", "/play", sound)["listeners"])
     except (InputError, EngineError) as error:
         _log.warning("the listening page did not play %s: %s", path, error)
         return 0

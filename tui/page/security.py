@@ -137,6 +137,7 @@ def refusal(request: Request, status: int, sentence: str) -> Response:
     # What is left of a body that nobody wants is not received.
     endless = status in (408, 413) or "transfer-encoding" in request.headers
     headers = {"Connection": "close"} if endless else None
+    sentence = printable(sentence)
     if "text/html" not in request.headers.get("accept", ""):
         return JSONResponse({"error": sentence}, status, headers)
     return HTMLResponse(_PAGE.format(html.escape(sentence)), status, headers)

@@ -141,15 +141,15 @@ class PageVoice:
             "id": self.id,
             **state_of(run, now),
             "running": self.running,
-            "ended": "" if self.running else (self.ended or run.failure),
-            "can_speak": self.why_silent(run),
+            "ended": "" if self.running else printable(self.ended or run.failure),
+            "can_speak": printable(self.why_silent(run)),
             "samples": self._listed[1],
         }
 
     def unknown(self) -> dict[str, Any]:
         """What the page shows of a voice of which nothing can be read."""
-        name = printable(self.folder.name)
-        return {"id": self.id, "name": name, "ended": self.ended, "running": False}
+        name, ended = printable(self.folder.name), printable(self.ended)
+        return {"id": self.id, "name": name, "ended": ended, "running": False}
 
     def _has_attention(self, sample: Sample) -> bool:
         path = sample.path.with_suffix(".png")

@@ -1,11 +1,16 @@
 """Who may use the page, asked of the app; `test_strangers.py` attacks the server itself."""
 
+import os
+import shutil
+
 import pytest
 from paths import EARLIER_VOICE
 from starlette.testclient import TestClient
 
 from tui.page.app import PageApp
+from tui.page.client import path_to_text
 from tui.page.security import Guard
+from tui.page.voices import voice_id
 
 TOKEN = "0123456789abcdef" * 2
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
@@ -17,7 +22,9 @@ def browser():
     page.voices.name(EARLIER_VOICE)
     page.voices.look()
     app = Guard(page.app(), TOKEN, 8765)
-    return TestClient(app, base_url="http://127.0.0.1:8765", follow_redirects=False)
+    client = TestClient(app, base_url="http://127.0.0.1:8765", follow_redirects=False)
+    client.page = page
+    return client
 
 
 def test_link_in_another_page_leads_to_the_page_as_well(browser):
@@ -57,3 +64,17 @@ def test_only_a_terminal_may_name_files(browser):
     assert browser.post("/play", json=sound).status_code == 403
     assert browser.post("/voices", json={"folder": "/"}).status_code == 403
     assert browser.post("/play", json=sound, headers=BEARER).json() == {"listeners": 0}
+
+
+def test_a_folder_that_is_no_utf8_is_shown_and_named(browser, tmp_path):
+    folder = tmp_path / os.fsdecode(b"al\xffce")
+    shutil.copytree(EARLIER_VOICE, folder)
+    named = browser.post("/voices", json={"folder": path_to_text(folder)}, headers=BEARER)
+    assert named.json() == {}
+    # And once it is gone, with what is said of that.
+    shutil.rmtree(folder)
+    voice = browser.page.voices.find(voice_id(folder))
+    browser.page.voices.look()
+    assert b"There is no voice in" in browser.page.voices.as_json()
+    answer = browser.post(f"/voices/{voice.id}/speak", json={"sentence": "Go."}, headers=BEARER)
+    assert "al\N{REPLACEMENT CHARACTER}ce" in answer.json()["error"]
