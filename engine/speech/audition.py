@@ -229,7 +229,7 @@ class Auditions:
             sample = self._speak(request)
             self._samples.add(sample)
             if not (request.automatic or request.for_comparison):
-                self._publisher.event(f"sample of step {sample.step:,}: {sample.path.name}")
+                self._publisher.event(f"sample of step {sample.step:,}")
         except Cancelled:
             self._postpone(request)
         except VoicecoachError as error:

@@ -112,7 +112,7 @@ async def test_comma_and_full_stop_turn_the_sentences():
         await run.change(sentences=(OTHER,), samples=run.samples[2:3])
         assert f"samples · “{OTHER}”" in run.text
         await run.press("right_curly_bracket")
-        assert "there is only one sentence; e adds others" in run.log
+        assert "there is no other sentence; e adds some" in run.log
 
 
 async def test_the_selection_follows_the_newest_until_it_is_moved():

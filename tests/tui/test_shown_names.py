@@ -65,7 +65,7 @@ def test_a_sentence_about_a_strange_name_is_harmless(tmp_path, command, capfd):
 
 def test_lines_of_a_run_are_one_line_each_and_harmless(capsys):
     lines = Lines()
-    lines.write(event_line(Event(0.0, f"sample of step 5: {TRAPS}.wav")))
+    lines.write(event_line(Event(0.0, f"saved {TRAPS}.wav")))
     print_error(TRAPS)
     told = capsys.readouterr()
     assert is_harmless(told.out + told.err)

@@ -4,7 +4,7 @@ import hashlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -164,7 +164,7 @@ class PageVoice:
         if self.running:
             return ""
         if not isinstance(self._source, RestingVoice):
-            return self.ended or "the run has ended"
+            return self.ended or "the run has just ended; its checkpoints can speak in a moment"
         speaks = any(checkpoint.network == "text2mel" for checkpoint in run.checkpoints)
         return "" if speaks else "its Text2Mel has no checkpoint yet"
 
@@ -288,12 +288,29 @@ class Voices:
         """All voices, those that are being trained first; may read files."""
         now = datetime.now()
         voices = sorted(self._voices.values(), key=lambda voice: not voice.running)
-        shown = [_shown(voice, now) for voice in voices]
+        names = short_names([voice.folder for voice in voices])
+        shown = [
+            _shown(voice, now) | {"name": printable(name)}
+            for voice, name in zip(voices, names, strict=True)
+        ]
         return to_json({"voices": shown, "trouble": printable(self.trouble)})
 
     def marks(self) -> object:
         """What changes with news that cannot wait; never waits."""
         return [voice.marks() for voice in list(self._voices.values())]
+
+
+def short_names(folders: Sequence[Path]) -> list[str]:
+    """The names of folders; of those that share one, as much before it as tells them apart."""
+    return [_short_name(folder, folders) for folder in folders]
+
+
+def _short_name(folder: Path, folders: Sequence[Path]) -> str:
+    for parts in range(1, len(folder.parts)):
+        name = folder.parts[-parts:]
+        if sum(other.parts[-parts:] == name for other in folders) == 1:
+            return "/".join(name)
+    return str(folder)
 
 
 def _shown(voice: PageVoice, now: datetime) -> dict[str, Any]:

@@ -85,7 +85,8 @@ class SampleActions(HearingScreen):
     def _turn_sentence(self, by: int) -> None:
         self.panels.bring(self.samples)
         if not self.samples.turn_sentence(by):
-            self.say("there is only one sentence; e adds others")
+            asks = self.snapshot.network == "text2mel" and not self.session.reading
+            self.say("there is no other sentence" + ("; e adds some" if asks else ""))
 
     def action_listen(self) -> None:
         """Show the address of the listening page."""

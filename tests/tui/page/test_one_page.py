@@ -1,5 +1,6 @@
 """One page for a user of a host: its port, its file, its end, and who else can reach it."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from page_process import WITHIN
 from programs import clean_environment, wait_until
-from sshd import answers, unused_port
+from sshd import unused_port
 
 from tui.page.voices import voice_id
 
@@ -51,6 +52,11 @@ def test_there_is_one_page_and_a_signal_ends_it(listen, make_voice) -> None:
     second = listen_again(str(make_voice().folder))
     assert (second.returncode, second.stdout.splitlines()[0]) == (0, page.address)
     wait_until(lambda: len(page.state()) == 1, "the voice that was named")
+    assert listen_again("--port", str(page.port)).stdout == second.stdout
+    elsewhere = listen_again("--port", str(unused_port()))
+    assert (elsewhere.returncode, elsewhere.stdout) == (2, "")
+    assert f"already running on port {page.port}; leave out --port" in elsewhere.stderr
+    assert f"kill {page.process.pid}" in elsewhere.stderr
 
     with page.events() as events:
         assert next(events)[0] == "state"
@@ -93,7 +99,8 @@ def test_a_port_that_is_taken_is_told_and_the_default_moves_on(listen, tmp_path)
     assert "--port" in told.stderr
     assert len(told.stderr.splitlines()) == 1
     with socket.socket() as taken:
-        if not answers(8765):
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        with contextlib.suppress(OSError):  # somebody else has it
             taken.bind(("127.0.0.1", 8765))
             taken.listen()
         page = listen("--port", "default")

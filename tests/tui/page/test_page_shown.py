@@ -7,6 +7,7 @@ from served_page import FIRST, RATE, SECOND, ServedPage, spoken
 
 from engine.evaluation.equal_loudness import loudness_power
 from engine.run.commands import Audition
+from engine.run.snapshot import Phase
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
 
@@ -79,10 +80,10 @@ def test_typed_sentence_is_spoken_by_the_chosen_weights(page: ServedPage, show):
     tab = show()
     tab.fill("#text", "Room 42")
     tab.get_by_text("room forty two").wait_for()
-    tab.select_option("#step", "best")
+    tab.select_option("#step", label="865,000 · best · held-out 0.0971")
     tab.select_option("#ssrn-step", "767000")
     tab.click("#ask")
-    wait_until(lambda: Audition("Room 42", "best", 767_000) in page.asked, "the request")
+    wait_until(lambda: Audition("Room 42", 865_000, 767_000) in page.asked, "the request")
     tab.locator("#rows .row.silent").first.click()
     wait_until(lambda: Audition(FIRST, 871_000) in page.asked, "the checkpoint's request")
 
@@ -110,9 +111,10 @@ def test_loudness_is_the_one_of_blind_comparisons(page: ServedPage, show):
 
 
 def test_text_from_data_is_text(page: ServedPage, show):
-    evil = "<img src=x onerror=alert(1)><b>bold</b>"
+    evil = "<img src=x onerror=alert(1)><b>bold"
     page.add(865_000, spoken(0.5), evil, note=evil)
-    page.change(sentences=(evil, SECOND), alarm=evil, voice=evil)
+    page.voice.folder = page.voice.folder.with_name(evil)
+    page.change(sentences=(evil, SECOND), alarm=evil)
     tab = show()
     for place in ("#spoken", "#about", "#line", "#alarm", "#sentence option"):
         assert evil in tab.locator(place).first.text_content()
@@ -123,6 +125,7 @@ def test_lost_server_is_said_and_found_again(page: ServedPage, show):
     tab = show()
     page.end()
     tab.get_by_text("No connection to the page's server; trying again.").wait_for()
+    assert "open the new address" in tab.locator("#trouble").inner_text()
     page.start()
     tab.locator("#trouble").wait_for(state="hidden")
     page.change(step=872_345)
@@ -135,6 +138,22 @@ def test_end_of_a_run_is_said(page: ServedPage, show):
     tab.locator("#alarm").get_by_text("The disk is full.").wait_for()
     assert "steps/s" not in tab.locator("#line").inner_text()
     assert tab.locator("#ask").is_disabled()
+    assert tab.locator("#asked").inner_text().startswith("Cannot speak now: ")
+    page.change(phase=Phase.TRAINING, failure="")
+    tab.locator("#asked:empty").wait_for(state="attached")
+    assert tab.locator("#ask").is_enabled()
+
+
+def test_voices_of_one_name_show_where_they_are(page: ServedPage, show):
+    folder = page.voice.folder
+    page.app.voices._known(folder.parent / "other" / folder.name)
+    tab = show()
+    names = tab.locator("#voices a").all_inner_texts()
+    assert names[0].startswith(f"{folder.parent.name}/alice ")
+    assert names[1:] == ["other/alice (not training)"]
+    for place in ("#step", "#other"):
+        steps = [text.split()[0] for text in tab.locator(f"{place} option").all_inner_texts()]
+        assert len(steps) == len(set(steps))
 
 
 def test_blind_pair_is_answered_once_both_were_played(page: ServedPage, show):

@@ -7,7 +7,8 @@ const REST_AFTER = 60_000; // a hidden tab that plays nothing gives its connecti
 
 const LOST =
   "No connection to the page's server; trying again. If you came by ssh, is the forward " +
-  "(ssh -L) still open? If the server has ended, start it again: key l, or `voicecoach listen`.";
+  "(ssh -L) still open? If the server has ended, start it again (key l in the terminal, or " +
+  "`voicecoach listen`) and open the new address that it shows: this one no longer works then.";
 const REPLACED =
   "This page is open in too many tabs; newer ones took this one's place. Close some, then reload.";
 

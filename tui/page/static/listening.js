@@ -4,7 +4,7 @@ import { clock, fillSelect, find, thousands, write } from "./dom.js";
 import { Pair } from "./pair.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./player.js";
-import { describe, nameOf, seriesOf, silentCheckpoints } from "./series.js";
+import { describe, nameOf, sampleTitle, seriesOf, silentCheckpoints, titleOf } from "./series.js";
 import { Sound } from "./sound.js";
 
 const MAX_SOUNDS = 24;
@@ -169,11 +169,11 @@ export class Listening {
     const others = this.#series.filter((sample) => sample.file !== file).reverse();
     const original = this.#series.some((sample) => sample.original);
     const silent = this.#voice.can_speak ? [] : silentCheckpoints(this.#voice, this.#series);
-    const first = ({ step }) => [SILENT + step, `${thousands(step)} (not spoken yet)`];
+    const first = (one) => [SILENT + one.step, `${titleOf(one)} (not spoken yet)`];
     const options = [
       [NOTHING, "nothing"],
       ...(original ? [[ORIGINAL, "the recording"]] : []),
-      ...others.map((sample) => [sample.file, nameOf(sample, this.#series)]),
+      ...others.map((sample) => [sample.file, sampleTitle(this.#voice, sample, this.#series)]),
       ...silent.reverse().map(first),
     ];
     const awaited = this.#awaited && SILENT + this.#awaited.step;
@@ -269,7 +269,7 @@ export class Listening {
     };
     write(a, `A: ${name(first)}`);
     write(b, `B: ${name(second)}`);
-    let words = this.#awaited ? "Speaking it first…" : "";
+    let words = this.#awaited ? `Waiting for ${thousands(this.#awaited.step)} to speak the sentence…` : "";
     if (this.#pair) {
       const [one, other] = this.#pair.levels.map((level) => -20 * Math.log10(level));
       const turned = one > other ? "A" : "B";

@@ -181,16 +181,15 @@ class Page {
 
   #showVoices() {
     const nav = find("voices");
-    const links = this.voices.map((one) => [one.id, voiceWords(one), one.id === this.voice?.id]);
+    const links = this.voices.map((one) => [
+      { href: `#${one.id}`, title: one.folder, "aria-current": one.id === this.voice?.id && "page" },
+      voiceWords(one),
+    ]);
     const wanted = JSON.stringify(links);
     nav.hidden = links.length < 2;
     if (nav.dataset.shown === wanted) return;
     nav.dataset.shown = wanted;
-    nav.replaceChildren(
-      ...links.map(([id, words, current]) =>
-        make("a", { href: `#${id}`, "aria-current": current && "page" }, words),
-      ),
-    );
+    nav.replaceChildren(...links.map(([attributes, words]) => make("a", attributes, words)));
   }
 
   #trouble(sentence) {

@@ -54,6 +54,21 @@ export function nameOf(sample, series) {
   return `${thousands(sample.step)} with SSRN ${thousands(sample.ssrn_step)}`;
 }
 
+/** What a checkpoint is beside its step. */
+function marksOf(checkpoint) {
+  return ["best", "base"].filter((mark) => checkpoint?.[mark]);
+}
+
+/** The step of a checkpoint and what it is: `870,000 · best`. */
+export function titleOf(checkpoint) {
+  return [thousands(checkpoint.step), ...marksOf(checkpoint)].join(" · ");
+}
+
+/** The name of a sample, and what its checkpoint is. */
+export function sampleTitle(voice, sample, series) {
+  return [nameOf(sample, series), ...marksOf(checkpointOf(voice, sample))].join(" · ");
+}
+
 /** What is to be known of a sample, in a few words. */
 export function describe(sample) {
   const ssrn = sample.network === "text2mel" && sample.ssrn_step != null;
@@ -110,17 +125,14 @@ export class Rows {
 
   #sampleRow(voice, sample, series, chosen) {
     const checkpoint = checkpointOf(voice, sample);
-    const tags = [
-      sample.heard ? "" : "new",
-      checkpoint?.best ? "best" : "",
-      checkpoint?.base || sample.note === "base" ? "base" : "",
-    ];
+    const marks = marksOf(checkpoint);
+    if (sample.note === "base" && !marks.includes("base")) marks.push("base");
     const foreign = sample.network !== voice.network ? NETWORKS[sample.network] : "";
     return {
       key: sample.file,
       step: sample.step,
       name: nameOf(sample, series),
-      tags: [foreign, ...tags].filter(Boolean),
+      tags: [foreign, sample.heard ? "" : "new", ...marks].filter(Boolean),
       heldOut: lossOf(checkpoint),
       last: `${sample.seconds.toFixed(1)} s`,
       current: sample.file === chosen,
@@ -134,7 +146,7 @@ export class Rows {
       key: `step ${checkpoint.step}`,
       step: checkpoint.step,
       name: thousands(checkpoint.step),
-      tags: [checkpoint.best ? "best" : "", checkpoint.base ? "base" : ""].filter(Boolean),
+      tags: marksOf(checkpoint),
       heldOut: lossOf(checkpoint),
       last: voice.can_speak ? "–" : "speak",
       silent: true,

@@ -1,7 +1,8 @@
 /** A sentence that is typed here: how it will be read, and which weights speak it. */
 
 import { ask } from "./connection.js";
-import { fillSelect, find, make, thousands, write } from "./dom.js";
+import { fillSelect, find, make, write } from "./dom.js";
+import { titleOf } from "./series.js";
 
 const READ_AFTER = 250; // milliseconds without a key
 
@@ -11,6 +12,7 @@ export class SpeakForm {
   #readSoon = 0;
   #read = "";
   #known = 0;
+  #silent = "";
 
   constructor(page) {
     this.#page = page;
@@ -40,7 +42,8 @@ export class SpeakForm {
     find("ask").disabled = Boolean(voice.can_speak);
     find("ask").title = voice.can_speak ?? "";
     if (voice.can_speak) this.#say(`Cannot speak now: ${voice.can_speak}.`);
-    else if (voice.speaking || voice.samples.length !== this.#known) this.#say("");
+    else if (this.#silent || voice.speaking || voice.samples.length !== this.#known) this.#say("");
+    this.#silent = voice.can_speak;
     this.#known = voice.samples.length;
   }
 
@@ -124,17 +127,14 @@ function readingLines(reading, text) {
 function choices(voice, network) {
   const kept = voice.checkpoints.filter((one) => one.network === network).reverse();
   const trained = voice.network === network && voice.running;
-  const words = ({ step, held_out: heldOut, base }) => {
-    const loss = heldOut == null ? "" : ` · held-out ${heldOut.toFixed(4)}`;
-    return `${thousands(step)}${base ? " · base" : ""}${loss}`;
+  const words = (checkpoint) => {
+    const { held_out: heldOut } = checkpoint;
+    const loss = heldOut == null ? "" : `held-out ${heldOut.toFixed(4)}`;
+    return [titleOf(checkpoint), loss].filter(Boolean).join(" · ");
   };
-  const best = kept.find((one) => one.best);
-  const base = kept.find((one) => one.base);
   return [
     // Without its step: a list that changes while it is open closes.
     ["", trained ? "current" : "newest"],
-    ...(best ? [["best", `best (${thousands(best.step)})`]] : []),
-    ...(base ? [["base", `base (${thousands(base.step)})`]] : []),
     ...kept.map((one) => [String(one.step), words(one)]),
   ];
 }
