@@ -72,7 +72,7 @@ class SampleList:
                 if ((one.network, one.step), one.ssrn_step, one.sentence)
                 == (made_by, ssrn, sentence)
                 and one.time >= since
-                and one.path.is_file()
+                and all(file.is_file() for file in (one.path, one.original) if file)
             ),
             None,
         )
