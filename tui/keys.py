@@ -59,6 +59,8 @@ class Key:
     """Whether it leads to panels that a small screen has no room for: it is in the footer there."""
     priority: bool = False
     """Whether it comes before what the focused panel does with the key."""
+    useless: Callable[[Moment], bool] = lambda moment: False
+    """Whether it does nothing in this run whatever happens: the footer leaves it out."""
     steers: bool = False
     """Whether it asks the run for something: a read-only screen has no such keys."""
 
@@ -211,7 +213,7 @@ KEYS: tuple[Key, ...] = (
     Key("p", "go_on", "resume", "Resume training",
         hidden=lambda moment: moment.phase is not Phase.PAUSED, steers=True),
     Key("e", "sentence", "sentences", "Change the sentences that the voice speaks", _no_sentence,
-        steers=True),
+        useless=lambda moment: moment.snapshot.network == "ssrn", steers=True),
     Key("x", "maximise", "maximise", "Maximise a panel, and back",
         hidden=lambda moment: moment.one_panel),
     Key("tab", "next_panel", "next panel", "Go to the next panel", show=False,

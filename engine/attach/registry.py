@@ -118,6 +118,7 @@ class Registration:
         process = ProcessId.of_this()
         host, now = socket.gethostname(), time.time()
         entry = RunEntry(voice_folder.resolve(), voice, network, process, host, now, resume)
+        self._entry = entry
         name = f"{process.pid}-{process.started}-{os.urandom(4).hex()}.json"
         self._path = runs_folder() / name
         make_folder(self._path.parent)
@@ -125,8 +126,21 @@ class Registration:
         for path in self._path.parent.glob("*.json"):
             if (run := _known(path)) and run.killed and run.is_of(entry):
                 _remove(path)
+        self._write()
+
+    def _write(self) -> None:
         with replacing(self._path) as file:
-            file.write(json.dumps(to_plain(entry)).encode() + b"\n")
+            file.write(json.dumps(to_plain(self._entry)).encode() + b"\n")
+
+    def set_resume(self, resume: str) -> None:
+        """Note that another shell command continues the run by now: its stop may be stored."""
+        if resume == self._entry.resume:
+            return
+        self._entry = replace(self._entry, resume=resume)
+        try:
+            self._write()
+        except OSError as error:
+            _log.warning("`voicecoach ps` keeps an earlier command for this run: %s", error)
 
     def touch(self) -> None:
         """Give a sign of life."""

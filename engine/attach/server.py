@@ -121,6 +121,7 @@ class Server:
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="attach", daemon=True)
         self._registration: Registration | None = None
+        self._found_at = folder
         self._newest = snapshot()
         self._next_look = self._next_touch = 0.0
         self._changed = self._phase_began = monotonic()
@@ -195,11 +196,14 @@ class Server:
         first = self._snapshot()
         try:
             # To be typed in any folder.
-            found = replace(first, voice_folder=first.voice_folder.resolve())
-            given = (self._folder, first.voice, first.network, found.command_to_continue)
+            self._found_at = first.voice_folder.resolve()
+            given = (self._folder, first.voice, first.network, self._resume(first))
             self._registration = Registration(*given)
         except (OSError, RuntimeError) as error:
             _log.warning("`voicecoach ps` will not list this run: %s", error)
+
+    def _resume(self, snapshot: Snapshot) -> str:
+        return replace(snapshot, voice_folder=self._found_at).command_to_continue
 
     def _clean_up(self) -> None:
         for client in list(self._clients):
@@ -236,7 +240,10 @@ class Server:
             self._screens.set_takes_output(client, client.takes_output())
             if client.stays and not client.busy:
                 self._serve(client, self._show)
-        if self._registration is not None and now >= self._next_touch:
+        if self._registration is None:
+            return
+        self._registration.set_resume(self._resume(self._newest))
+        if now >= self._next_touch:
             self._next_touch = now + _TOUCH
             self._registration.touch()
 

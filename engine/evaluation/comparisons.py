@@ -6,14 +6,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from engine.choices import NETWORKS
-from engine.evaluation.preference import SURE, Duel, Ranking
+from engine.evaluation.preference import MAX_MORE, SURE, Duel, Ranking
 from engine.formatting import plural
 from engine.voice.comparisons import Comparison
 
 # Checkpoints that are ranked together, and pairs that are described; a voice has fewer.
 _MAX_STEPS, _MAX_PAIRS = 24, 50
-# The probability below which a checkpoint is not counted among those that may be the best.
-_NO_CHANCE = 0.02
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +22,10 @@ class Standing:
     best: int | None = None
     """The step to take; None until that is decided."""
     words: str = "no answers yet"
-    """What they say, in a sentence without its full stop; it names the steps."""
+    """What they say, in a sentence without its full stop.
+
+    It names steps only once that is decided: earlier it would spoil the next blind answer.
+    """
     progress: str = "no answers yet"
     """How far it is, naming no step: for somebody who goes on listening."""
 
@@ -40,7 +41,7 @@ def standing_of(comparisons: Iterable[Comparison], steps: Sequence[int]) -> Stan
     if not among:
         return Standing()
     standing = (_of_pair if len(steps) == 2 else _of_many)(among, sorted(steps))
-    if len({one.sentence for one in among}) > 1:
+    if not standing.decided or len({one.sentence for one in among}) > 1:
         return standing
     return replace(standing, words=f"{standing.words}; heard with one sentence only")
 
@@ -79,18 +80,21 @@ def _of_pair(among: Sequence[Comparison], steps: Sequence[int]) -> Standing:
         duel, ahead, behind = _duel(among, cheaper), cheaper, other
     answers, low = plural(duel.answers, "answer"), duel.interval[0]
     best = ahead if low > 0.5 else cheaper if duel.alike else None
-    ties = f", no difference in {duel.ties:,}" if duel.ties else ""
     if best is None:
-        words = f"not decided: {ahead:,} better in {duel.wins:,} of {answers}, {behind:,} in "
-        words += f"{duel.losses:,}{ties}"
-        progress = f"{answers}, not decided yet: at least {duel.fewest_more:,} more"
+        return _undecided(duel.answers, duel.fewest_more)
+    ties = f", no difference in {duel.ties:,}" if duel.ties else ""
+    if low > 0.5:
+        words = f"{ahead:,} wins: better than {behind:,} in {duel.wins:,} of {answers}{ties}"
     else:
-        progress = f"{answers}, decided"
-        if low > 0.5:
-            words = f"{ahead:,} wins: better than {behind:,} in {duel.wins:,} of {answers}{ties}"
-        else:
-            words = f"{_alike(duel, cheaper, other)} in {answers}: take {cheaper:,}, the cheaper"
-    return Standing(duel.answers, best, f"{words} ({_interval(duel.interval)})", progress)
+        words = f"{_alike(duel, cheaper, other)} in {answers}: take {cheaper:,}, the cheaper"
+    words = f"{words} ({_interval(duel.interval)})"
+    return Standing(duel.answers, best, words, f"{answers}, decided")
+
+
+def _undecided(answers: int, more: int) -> Standing:
+    about = "at least" if more == MAX_MORE else "about"
+    words = f"{plural(answers, 'answer')}, not decided yet; {about} {more:,} more decide it"
+    return Standing(answers, None, words, words)
 
 
 def _duel(among: Iterable[Comparison], step: int) -> Duel:
@@ -114,23 +118,19 @@ def _of_many(among: Sequence[Comparison], steps: Sequence[int]) -> Standing:
     first, second = ranking.order[:2]
     good = [step for step, sure in zip(steps, ranking.good_enough, strict=True) if sure >= SURE]
     answers = plural(len(among), "answer")
-    chance = f"{100 * ranking.chances[first]:.0f} % likely"
-    lead = f"preferred to {steps[second]:,} with a {_interval(ranking.preference(first, second))}"
-    best = good[0] if good else None
     if ranking.chances[first] >= SURE:
         best = steps[first]
-        words = f"{best:,} is the best of {len(steps)}, {chance} ({lead})"
-    elif best is not None:
-        words = f"none of {len(steps)} is clearly better than {_listed(good)}: take {best:,}"
-        words += ", the cheapest" if len(good) > 1 else ""
+        low, high = ranking.preference(first, second)
+        words = f"{best:,} is the best of {len(steps)} checkpoints: "
+        words += f"{100 * ranking.chances[first]:.0f} % sure after {answers}; better than "
+        words += f"{steps[second]:,} {100 * low:.0f}–{100 * high:.0f} % of the time"
+    elif good:
+        best = good[0]
+        words = f"after {answers} none of {len(steps)} checkpoints is clearly better than "
+        words += f"{_listed(good)}: take {best:,}" + (", the cheapest" if len(good) > 1 else "")
     else:
-        words = f"not decided: {steps[first]:,} leads {len(steps)} checkpoints, {chance} the best "
-        words += f"({lead})"
-    left = sum(one > _NO_CHANCE for one in ranking.chances)
-    progress = f"{answers}, decided"
-    if best is None:
-        progress = f"{answers}, not decided yet: {left} of {len(steps)} may be the best"
-    return Standing(len(among), best, f"after {answers} {words}", progress)
+        return _undecided(len(among), ranking.fewest_more)
+    return Standing(len(among), best, words, f"{answers}, decided")
 
 
 def _listed(steps: Sequence[int]) -> str:

@@ -5,6 +5,7 @@ listener could not tell. *Preference* is the mean of such scores in the long run
 sound alike.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -25,7 +26,8 @@ _ALTERNATIVES = (np.sin((np.arange(41) + 0.5) / 41 * np.pi / 2) ** 2)[:, None]
 _UP, _DOWN = np.log(_ALTERNATIVES / _MEANS), np.log((1 - _ALTERNATIVES) / (1 - _MEANS))
 _MIDDLE = np.log((np.exp(_UP) + np.exp(_DOWN)) / 2)
 
-_MAX_MORE = 20
+MAX_MORE = 20
+"""Further answers that are tried out to say how many decide it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +63,11 @@ class Duel:
     @property
     def fewest_more(self) -> int:
         """Answers that it takes at least until it is decided; at most 20 are tried."""
-        for more in range(_MAX_MORE):
+        for more in range(MAX_MORE):
             outcomes = ((more, 0, 0), (0, more, 0), (0, 0, more))
             if any(self._plus(*outcome).decided for outcome in outcomes):
                 return more
-        return _MAX_MORE
+        return MAX_MORE
 
     def _plus(self, wins: int, losses: int, ties: int) -> "Duel":
         return Duel(self.wins + wins, self.losses + losses, self.ties + ties)
@@ -104,6 +106,7 @@ class Ranking:
 
         A result has the two competitors' numbers and the score of the first.
         """
+        self._results = tuple(results)
         self._mean, covariance = _fit(count, results)
         # The same answers must always give the same words.
         random = np.random.default_rng(0)
@@ -125,6 +128,22 @@ class Ranking:
         """The probability of each to be the best or, as far as matters, as good."""
         behind = self._draws.max(axis=1)[:, None] - self._draws
         return [float(one) for one in (behind <= _MARGIN_OF_STRENGTH).mean(axis=0)]
+
+    @property
+    def decided(self) -> bool:
+        """Whether one is the best, or as good as any as far as matters."""
+        return max(*self.chances, *self.good_enough) >= SURE
+
+    @property
+    def fewest_more(self) -> int:
+        """Answers that decide it about at the earliest: the best wins on; at most 20 are tried."""
+        best, *rivals = self.order
+        wins = [(best, rivals[number % len(rivals)], 1.0) for number in range(MAX_MORE)]
+
+        def decided(more: int) -> bool:
+            return Ranking(len(self._mean), [*self._results, *wins[:more]]).decided
+
+        return bisect_left(range(MAX_MORE), True, key=decided)
 
     def preference(self, one: int, other: int) -> tuple[float, float]:
         """The 95 % interval of the preference for one over another."""

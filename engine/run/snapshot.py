@@ -290,9 +290,9 @@ class Snapshot:
         command = f"voicecoach {train} --voice {shlex.quote(str(self.voice_folder))}"
         if self.network != "text2mel":
             command += f" --network {self.network}"
-        if self.stop is None and self.stop_text:
-            # It counts from the first step, which was not made yet: no file knows of it.
-            command += f" --stop-at {shlex.quote(self.stop_text)}"
+        if self.stop is None and (self.stop_text or self.demo):
+            # No file knows of a stop before the first step, nor that a demo is to have none.
+            command += f" --stop-at {shlex.quote(self.stop_text or 'none')}"
         if self.mirror is not None and not self.mirror.unused:
             command += f" --mirror {shlex.quote(self.mirror.address)}"
         return command

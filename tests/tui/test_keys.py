@@ -116,7 +116,10 @@ async def test_help_lists_every_key_and_why_some_are_disabled():
 
 @pytest.mark.slow
 async def test_help_says_what_a_key_does_here():
+    async with opened(training()) as run:
+        assert "e sentences" in run.lines[-1]
     async with opened(training(network="ssrn")) as run:
+        assert "e sentences" not in run.lines[-1]
         await run.press("question_mark")
         assert "a  Play a held-out recording as the current SSRN rebuilds it" in run.text
         await run.press("escape")

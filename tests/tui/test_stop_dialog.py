@@ -13,6 +13,7 @@ from engine.run.stop import SetBudget, StopAt, parse_stop
 async def test_an_answer_is_explained_before_it_is_taken():
     async with opened(training(stop=None)) as run:
         await run.press("s")
+        assert "none, budget 40 (US$ for the voice in all), budget none" in run.words
         assert "no change; none trains until you stop it" in run.text
         for said, meaning in (
             ("900k", "step 900,000 · 14:04 (in 2m16s) · $0.69 spent"),

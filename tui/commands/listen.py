@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from engine.errors import InputError
 from tui.command_line import app, reports_errors
 
 if TYPE_CHECKING:
@@ -40,11 +41,12 @@ def listen(
     Prints the page's address, then how to reach it from your machine: it listens on this host's
     127.0.0.1 only. If a page is already running, prints its address.
     """
-    from tui.page.client import page_folder, running_page, wait_for_turn
+    from tui.page.client import find_page, page_folder, running_page, wait_for_turn
     from tui.page.server import open_port, serve
     from tui.process.logs import open_log
 
     starting = wait_for_turn()
+    _require_port(find_page(), port)
     page = running_page(voice)
     if page is not None:
         _print_address(page)
@@ -64,6 +66,15 @@ def listen(
     sys.stdout.flush()
     # A thread may still be loading torch, which takes seconds and cannot be cut short.
     os._exit(0)
+
+
+def _require_port(page: "Page | None", port: int | None) -> None:
+    """Refuse a port other than that of the page that is running."""
+    if page is not None and port not in (None, page.port):
+        raise InputError(
+            f"the listening page is already running on port {page.port}; leave out --port to use "
+            f"it, or end it first: kill {page.process.pid}"
+        )
 
 
 def _print_address(page: "Page") -> None:

@@ -78,7 +78,7 @@ class BlindTests:
                 "a": f"{place}/a",
                 "b": f"{place}/b",
                 "answered": standing.answers,
-                "standing": standing.words if standing.decided else standing.progress,
+                "standing": standing.words,
             }
         )
 
@@ -130,7 +130,7 @@ class BlindTests:
             "decided": standing.decided,
             "best": standing.best,
             "answered": standing.answers,
-            "standing": standing.words if standing.decided else standing.progress,
+            "standing": standing.words,
         }
 
     def _of_trial(self, name: str) -> _Test | None:

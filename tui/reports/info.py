@@ -77,7 +77,7 @@ def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     for network, standings in description["comparisons"].items():
         yield from zip(
             [f"comparisons of {formatting.NETWORKS[network]}"] + [""] * len(standings),
-            [standing["standing"] for standing in standings],
+            map(_standing, standings),
             strict=False,
         )
     money = formatting.dollars
@@ -88,6 +88,13 @@ def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     yield "price", formatting.price(spend["price"])
     if "problem" in spend:
         yield "problem", spend["problem"]
+
+
+def _standing(standing: Mapping[str, Any]) -> str:
+    """What the answers about some checkpoints say; before they decide, of which they are."""
+    steps = standing["steps"]
+    few = " and ".join(f"{step:,}" for step in steps) if len(steps) == 2 else f"all {len(steps)}"
+    return standing["standing"] if standing["best"] else f"{few}: {standing['standing']}"
 
 
 def _text(data: object) -> Text:

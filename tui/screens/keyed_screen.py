@@ -179,7 +179,7 @@ class KeysFooter(Footer):
             key
             for key in screen.KEYS
             if (key.show or (key.finds_hidden and moment.one_panel))
-            and not key.is_absent(moment)
+            and not (key.is_absent(moment) or key.useless(moment))
             and not (screen.DROPS_DISABLED and key.why_disabled(moment))
         ]
 

@@ -28,7 +28,7 @@ class StopDialog(InputDialog[StopAt | SetBudget]):
     """Sets the stop, or the budget by `budget 40`, and shows at once what an answer means."""
 
     HEADING = "stop at"
-    HINTS = (STOP_FORMS, "budget 40 (US dollars for the voice in all), budget none")
+    HINTS = (STOP_FORMS, f"{NONE}, budget 40 (US$ for the voice in all), budget {NONE}")
 
     def __init__(self, snapshot: Snapshot, now: Callable[[], datetime]) -> None:
         """Ask about the run of a snapshot; `show` takes later ones."""

@@ -21,6 +21,7 @@ from engine.errors import InputError
 from engine.run.commands import Finish, Pause, SaveCheckpoint, ScreenAttached, ScreenDetached
 from engine.run.sample import Speaking
 from engine.run.snapshot import AttentionPlot, Phase
+from engine.run.stop import StopPoint
 from engine.serialization import from_msgpack
 
 HELLO = GREETING + frame(Hello("screen"))
@@ -228,6 +229,20 @@ def test_status_says_where_the_run_is(run):
         0, 0, None,
     )  # fmt: skip
     assert run.asked == []
+
+
+def test_the_list_of_runs_has_the_command_that_keeps_the_stop(run, until):
+    def offers(words: str):
+        command = f"--voice {run.folder}{words}"
+        until(lambda: any(one.resume.endswith(command) for one in known_runs()), command)
+
+    offers("")
+    run.publisher.update(stop_text="+150")  # before the first step
+    offers(" --stop-at +150")
+    run.publisher.update(stop=StopPoint(step=12_000), stop_text="12k")  # stored
+    offers("")
+    run.publisher.update(stop=None, stop_text="", demo=True)
+    offers(" --stop-at none")
 
 
 def test_steps_and_events_count_as_changes(run, monkeypatch, until):

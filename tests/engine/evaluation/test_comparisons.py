@@ -23,11 +23,11 @@ def answers(a, b, letters, network="text2mel"):
     ("letters", "best", "words"),
     [
         ("", None, "no answers yet"),
-        ("a", None, "not decided: 10,000 better in 1 of 1 answer, 12,000 in 0"),
-        ("bbba", None, "not decided: 12,000 better in 3 of 4 answers, 10,000 in 1"),
+        ("a", None, "1 answer, not decided yet; about 5 more decide it"),
+        ("bbba", None, "4 answers, not decided yet; about 7 more decide it"),
         ("bbbbbb", 12_000, "12,000 wins: better than 10,000 in 6 of 6 answers (95 %"),
         ("aaaaaaas", 10_000, "10,000 wins: better than 12,000 in 7 of 8 answers, no difference in"),
-        ("s" * 8, None, "not decided: 12,000 better in 0 of 8 answers, 10,000 in 0, no difference"),
+        ("s" * 8, None, "8 answers, not decided yet; about 3 more decide it"),
         ("s" * 12, 10_000, "you cannot tell 10,000 and 12,000 apart in 12 answers: take 10,000, "),
         ("ab" * 70, 10_000, "you prefer neither 10,000 nor 12,000 in 140 answers: take 10,000, th"),
     ],
@@ -37,6 +37,7 @@ def test_a_pair_is_decided_when_the_answers_support_it(letters, best, words):
     assert standing.words.startswith(words)
     assert (standing.best, standing.decided) == (best, best is not None)
     assert "000" not in standing.progress
+    assert standing.decided or standing.words == standing.progress
 
 
 def test_one_sentence_is_said_to_be_one():
@@ -51,18 +52,18 @@ def test_the_best_of_many_and_the_cheapest_of_the_good():
     clear = answers(1_000, 3_000, "b" * 9) + answers(2_000, 3_000, "b" * 9)
     standing = standing_of(clear, steps)
     assert standing.best == 3_000
-    assert standing.words.startswith("after 18 answers 3,000 is the best of 3, 9")
+    assert standing.words.startswith("3,000 is the best of 3 checkpoints: 9")
     alike = answers(1_000, 2_000, "a" * 9) + answers(2_000, 3_000, "b" * 9)
     standing = standing_of(alike + answers(1_000, 3_000, "s" * 20), steps)
     assert standing.best == 1_000
-    assert (
-        "none of 3 is clearly better than 1,000 or 3,000: take 1,000, the cheapest"
-        in standing.words
-    )
+    none = "after 38 answers none of 3 checkpoints is clearly better than 1,000 or 3,000"
+    assert standing.words.startswith(f"{none}: take 1,000, the cheapest")
     few = standing_of(answers(1_000, 3_000, "bb"), steps)
     assert few.best is None
-    assert few.words.startswith("after 2 answers not decided: 3,000 leads 3 checkpoints, ")
-    assert few.progress == "2 answers, not decided yet: 3 of 3 may be the best"
+    # What leads would spoil the next answer.
+    assert few.words == few.progress == "2 answers, not decided yet; about 2 more decide it"
+    many = standing_of(answers(1_000, 3_000, "bb"), range(1_000, 25_000, 1_000))
+    assert many.words == "2 answers, not decided yet; at least 20 more decide it"
 
 
 def test_answers_are_kept_and_a_damaged_line_costs_no_other(make_voice):

@@ -52,6 +52,11 @@ def test_there_is_one_page_and_a_signal_ends_it(listen, make_voice) -> None:
     second = listen_again(str(make_voice().folder))
     assert (second.returncode, second.stdout.splitlines()[0]) == (0, page.address)
     wait_until(lambda: len(page.state()) == 1, "the voice that was named")
+    assert listen_again("--port", str(page.port)).stdout == second.stdout
+    elsewhere = listen_again("--port", str(unused_port()))
+    assert (elsewhere.returncode, elsewhere.stdout) == (2, "")
+    assert f"already running on port {page.port}; leave out --port" in elsewhere.stderr
+    assert f"kill {page.process.pid}" in elsewhere.stderr
 
     with page.events() as events:
         assert next(events)[0] == "state"

@@ -62,6 +62,9 @@ def test_what_blind_comparisons_say_is_shown(tmp_path):
     for number in range(6):
         files, sentence = ("a.wav", "b.wav"), f"Sentence {number}."
         append_comparison(voice, Comparison(1.0, "text2mel", 900, 800, "a", sentence, files))
+        if not number:
+            early = CliRunner().invoke(app, ["info", str(tmp_path)], env={"COLUMNS": "160"})
+            assert "800 and 900: 1 answer, not decided yet; about 5 more" in early.stdout
     result = CliRunner().invoke(app, ["info", str(tmp_path)], env={"COLUMNS": "160"})
     line = "comparisons of Text2Mel 900 wins: better than 800 in 6 of 6 answers (95 % interval 52"
     assert line in " ".join(result.stdout.split())
