@@ -46,8 +46,7 @@ class Line:
     @property
     def clip_id(self) -> str:
         """The id as it is compared: no extension, no `./`; not fit to be shown or opened."""
-        clip_id = _AUDIO_SUFFIX.sub("", self.fields[0])
-        return str(PurePosixPath(clip_id)) if clip_id else ""
+        return clip_id_of(self.fields[0])
 
 
 @dataclass(frozen=True)
@@ -123,6 +122,12 @@ def _parse_line(line: Line, lines_by_id: dict[str, int]) -> Row | Rejected:
         reason = f"has the same id as line {first}"
         return Rejected(line.number, line.clip_id, reason, "duplicate-id")
     return Row(line.number, line.clip_id, text)
+
+
+def clip_id_of(name: str) -> str:
+    """The id of a clip that is named by it or as its file, such as `./LJ001-0001.wav`."""
+    clip_id = _AUDIO_SUFFIX.sub("", name)
+    return str(PurePosixPath(clip_id)) if clip_id else ""
 
 
 def recording_key(clip_id: PurePath | str) -> str:

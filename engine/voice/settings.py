@@ -16,6 +16,7 @@ from tomlkit.items import Array, Item
 from engine.choices import CleanerName, NetworkName, PresetName, RecipeName
 from engine.data.audio import MAX_FFT, AudioSpec
 from engine.data.clips import Limits
+from engine.data.metadata import clip_id_of
 from engine.errors import InputError
 from engine.formatting import brief
 from engine.networks.specs import NetworkSpec, preset_spec
@@ -158,6 +159,7 @@ def parse_settings(text: str, path: Path) -> VoiceSettings:
         _require_usable(settings)
         # As `Audition` names them: samples of one text belong together.
         settings = replace(settings, sentences=SetSentences(settings.sentences).sentences)
+        settings = replace(settings, left_out=tuple(map(clip_id_of, settings.left_out)))
     except (ValueError, InputError) as error:
         raise InputError(f"{path}: {str(error).rstrip('.')}.") from error
     _require_complete(values, path)

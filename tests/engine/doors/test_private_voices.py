@@ -58,7 +58,8 @@ def test_what_is_new_in_a_shared_voice_is_private(shared, tmp_path, training):
     mirror.mkdir()
     training.end(training.start(shared, "12", Audition(), mirror=str(mirror)))
     say(shared.folder, TEXT)
-    assert len(list(shared.samples.glob("*.wav"))) == 2
+    # The audition, the recording of its sentence, and what was said.
+    assert len(list(shared.samples.glob("*.wav"))) == 3
     assert exposed(mirror) == {"mirror"}
     # The folders stay as they are; `lock` and `spend.jsonl`, too, are for their owner alone now.
     assert exposed(shared.folder) <= before - {"lock", "spend.jsonl", "voice.toml"}

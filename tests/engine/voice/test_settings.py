@@ -69,6 +69,11 @@ def test_the_one_sentence_of_an_earlier_version_is_the_first_of_several():
     assert 'sentences = [\n    "One.",\n    "Two.",\n]' in new
 
 
+def test_clips_may_be_left_out_by_the_names_of_their_files():
+    settings = parse_settings(whole("left_out = ['./a.wav', 'b', 'c.d.FLAC']"), PATH)
+    assert settings.left_out == ("a", "b", "c.d")
+
+
 def test_whole_numbers_will_do_for_fractions():
     settings = parse_settings(whole("price = 1", "dropout = 0"), PATH)
     assert (settings.price, settings.dropout) == (1.0, 0.0)
