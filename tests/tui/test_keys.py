@@ -37,9 +37,9 @@ async def test_a_key_sends_a_command_and_confirms_it():
 @pytest.mark.slow
 async def test_e_changes_the_sentence_that_auditions_speak():
     async with opened(training(sentences=("a",))) as run:
-        await run.press("e", "backspace", "enter")
+        await run.press("e", "backspace", "ctrl+s")
         assert "empty: write a sentence" in run.text
-        await run.press("escape", "e", *"n old wall", "enter")
+        await run.press("escape", "e", *"n old wall", "ctrl+s")
         assert run.sent == [SetSentences(("an old wall",))]
 
 

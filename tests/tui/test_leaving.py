@@ -120,7 +120,7 @@ async def test_the_end_of_the_run_closes_the_screen(begins, ends):
 async def test_keys_before_a_dialog_is_gone_end_no_screen():
     async with opened(training()) as run:
         for opens, closes in (
-            *(("s", "enter"), ("e", "enter"), ("q", "escape")),
+            *(("s", "enter"), ("e", "ctrl+s"), ("q", "escape")),
             *(("question_mark", "escape"), ("s", "escape")),
         ):
             await run.press(opens)
@@ -161,8 +161,8 @@ async def test_pages_of_a_list_without_room_are_not_turned():
 @pytest.mark.slow
 async def test_what_is_typed_ahead_of_a_dialog_is_not_lost():
     async with opened(training(stop=None)) as run:
-        for opens in ("s", "e"):
-            for key in (opens, "end", *"900k", "enter"):
+        for opens, saves in (("s", "enter"), ("e", "ctrl+s")):
+            for key in (opens, "end", *"900k", saves):
                 run.app.post_message(events.Key(key, key if len(key) == 1 else None))
             await run.until(lambda opens=opens: len(run.sent) == "se".index(opens) + 1)
             assert run.at_home

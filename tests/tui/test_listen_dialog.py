@@ -49,15 +49,17 @@ async def test_both_steps_are_shown_whole_and_copied(start, monkeypatch, size):
 
 
 @pytest.mark.slow
-async def test_no_command_where_none_is_needed(start, monkeypatch):
+async def test_without_ssh_the_command_is_for_another_computer(start, monkeypatch):
     start(PAGE)
+    monkeypatch.delenv("SSH_CONNECTION", raising=False)
+    monkeypatch.delenv("TMUX", raising=False)
     async with opened(training()) as run:
         await run.press("l")
         await run.until(lambda: "u copies" in run.words)
         assert "browser on this computer" in run.words
-        assert "ssh" not in run.words
+        assert "On another computer, run this first: ssh -N -L 8765:127.0.0.1:8765" in run.words
         await run.press("y", "escape")
-        assert run.app.clipboard == ""
+        assert run.app.clipboard.startswith("ssh -N -L 8765:127.0.0.1:8765 ")
         monkeypatch.setenv("SSH_CONNECTION", "10.0.0.2 5555 10.0.0.9 2222")
         monkeypatch.setenv("TERM_PROGRAM", "vscode")
         await run.press("l")

@@ -31,7 +31,7 @@ async def test_it_shows_how_the_sentence_will_be_read(voice, attached):
             run.answer = said
             for meaning in meanings:
                 await run.until(lambda meaning=meaning: meaning in run.dialog)
-            assert "enter accepts" in run.dialog
+            assert "ctrl+s saves" in run.dialog
         # What is too long for the dialog scrolls.
         run.answer = "so on. " * 20 + "$5"
         await run.until(lambda: "2,000 characters" not in run.dialog)
@@ -39,11 +39,11 @@ async def test_it_shows_how_the_sentence_will_be_read(voice, attached):
         await run.press(*["pagedown"] * 5)
         await run.until(lambda: "five dollars" in run.dialog)
         run.answer = "☃ …"
-        await run.press("enter")
+        await run.press("ctrl+s")
         assert "There is nothing to speak" in run.dialog
         assert not run.sent
         run.answer = "Snow ☃"
-        await run.press("enter")
+        await run.press("ctrl+s")
         assert run.sent == [SetSentences(("Snow ☃",))]
 
 
@@ -53,20 +53,36 @@ async def test_each_line_is_a_sentence(voice):
     async with opened(snapshot, size=(80, 24)) as run:
         await run.press("e", "down")
         await run.until(lambda: "room two." in run.dialog)
-        await run.press("down", "down", *"4.", "down", "down")
+        await run.press("down", "end", "enter", *"4.", "enter")
         await run.until(lambda: "an empty line is left out" in run.dialog)
-        await run.press("enter")
+        await run.press("ctrl+s")
         assert run.sent == [SetSentences(("One.", "Room 2.", "Three.", "4."))]
         await run.press("e")
         await run.until(lambda: "one." in run.dialog)
         run.answer = "One.\n...\nThree."
-        await run.press("enter")
+        await run.press("ctrl+s")
         await run.until(lambda: "There is nothing to speak" in run.dialog)
-        await run.press("5", "enter")
+        await run.press("5", "ctrl+s")
         assert run.sent[1:] == [SetSentences(("One.", "...5", "Three."))]
         await run.press("e")
         run.answer = "\n".join(f"Number {number}." for number in range(13))
-        await run.press("enter")
+        await run.press("ctrl+s")
         await run.until(lambda: "12 is the maximum" in run.dialog)
-        await run.press("escape", "e", "enter")
+        await run.press("escape", "e", "ctrl+s")
         assert len(run.sent) == 2
+
+
+@pytest.mark.slow
+async def test_keys_of_a_pasted_text_stay_in_the_field(voice):
+    snapshot = training(voice_folder=voice, sentences=("One.",))
+    async with opened(snapshot, size=(40, 15)) as run:
+        # Without bracketed paste the terminal sends keys.
+        await run.press("e", "end", "enter", *"cap", "enter", *"Three", "enter", *"Four")
+        assert "enter: new line · ctrl+s: save" in run.dialog
+        assert all(line in run.dialog for line in ("One.", "cap", "Three", "Four"))
+        await run.press("ctrl+s")
+        assert run.sent == [SetSentences(("One.", "cap", "Three", "Four"))]
+        for closes in ("ctrl+s", "escape"):
+            await run.press("e", closes)
+            assert run.at_home
+        assert len(run.sent) == 1

@@ -46,6 +46,9 @@ async def test_the_demo_says_at_its_stop_what_comes_next():
         assert "Stopped at 871,204, saved.  a hear it · e sentence · s later stop · q" in run.text
         sharpen = "voicecoach demo --voice voices/demo --network ssrn"
         assert f"Next, for a clearer sound: {sharpen}" in run.text
+        await run.resize((40, 15))
+        assert "Ends at 14:07 unless a key is" in run.text
+        assert "The machine still costs $0.99/h" in run.text
     first, *_, last = closing_lines(stopped, stopped, "saved")
     assert first == "saved"
     train = "voicecoach train recordings --voice voices/mine --from voices/demo"

@@ -78,11 +78,12 @@ def _require_port(page: "Page | None", port: int | None) -> None:
 
 
 def _print_address(page: "Page") -> None:
-    from tui.process.remote import tunnel_to_page
+    from tui.process.remote import ssh_connection, tunnel_to_page
 
     print(page.address)
     if line := tunnel_to_page(page.port):
-        print(f"Run this on your own machine, then open the address in its browser:\n  {line}")
+        where = "Run this on your own machine, then open the address in its browser:"
+        print(f"{where if ssh_connection() else 'On another computer, run this first:'}\n  {line}")
     sys.stdout.flush()
 
 

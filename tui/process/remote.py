@@ -122,9 +122,9 @@ def ssh_to_screen(voice: Path) -> str:
 def tunnel_to_page(port: int) -> str:
     """Write the command by which the person's own machine reaches a port of this host's 127.0.0.1.
 
-    Empty where they need none: they did not come by ssh, or their terminal forwards ports itself.
+    Empty where their terminal forwards ports itself.
     """
-    return Host.of_this().tunnel_line(port) if ssh_connection() and not forwards_ports() else ""
+    return "" if forwards_ports() else Host.of_this().tunnel_line(port)
 
 
 def forwards_ports() -> bool:

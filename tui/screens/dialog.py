@@ -49,6 +49,8 @@ class TextDialog(Dialog[Answer]):
     """Asks for text in a field, and says below it what that means or what is wrong with it."""
 
     HEADING: ClassVar[str]
+    FIRST: ClassVar[str] = ""
+    """What is said above the field."""
     HINTS: ClassVar[Sequence[str]] = ()
     """What can be written, for as long as nothing is wrong."""
     KEYS: ClassVar[str] = "enter accepts · esc cancels"
@@ -62,6 +64,8 @@ class TextDialog(Dialog[Answer]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
             box.border_title = self.HEADING
+            if self.FIRST:
+                yield Static(self.FIRST, classes="hint")
             yield self._field
             # It scrolls; the keys stay with the field.
             yield VerticalScroll(self._meaning, id="meaning", can_focus=False)

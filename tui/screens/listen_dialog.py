@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 from engine.errors import VoicecoachError
 from tui.page.client import Page, start_page
-from tui.process.remote import forwards_ports, tunnel_to_page
+from tui.process.remote import ssh_connection, tunnel_to_page
 from tui.screens.dialog import Dialog
 
 _STARTING = "starting the page…"
@@ -20,7 +20,8 @@ _RUN = "Run this on your own machine:"
 _THEN_OPEN = "Then open this in its browser:"
 _FORWARDED = "Your terminal forwards the port. Open this in a browser:"
 _HERE = "Open this in a browser on this computer:"
-_OUTLIVES = "It keeps running when you quit."
+_ELSEWHERE = "On another computer, run this first:"
+_OUTLIVES = "It stays up until ten minutes pass with no run and no browser."
 
 
 class ListenDialog(Dialog[None]):
@@ -54,14 +55,21 @@ class ListenDialog(Dialog[None]):
         except VoicecoachError as error:
             self.call_later(self._words.update, Content.styled(str(error), "$error"))
         else:
-            self.call_later(self._show_page, page, tunnel_to_page(page.port), forwards_ports())
+            by_ssh = bool(ssh_connection())
+            self.call_later(self._show_page, page, tunnel_to_page(page.port), by_ssh=by_ssh)
 
-    def _show_page(self, page: Page, command: str, forwarded: bool) -> None:
+    def _show_page(self, page: Page, command: str, *, by_ssh: bool) -> None:
         self._address, self._command = page.address, command
-        run: list[Content | str] = [_RUN, Content.styled(command, "bold"), ""] if command else []
-        opening = _THEN_OPEN if command else _FORWARDED if forwarded else _HERE
         link = Content.styled(self._address, Style(link=self._address, bold=True, underline=True))
-        lines: list[Content | str] = [*run, opening, link, "", Content.styled(_OUTLIVES, "$quiet")]
+        run = Content.styled(command, "bold")
+        lines: list[Content | str]
+        if not command:
+            lines = [_FORWARDED, link]
+        elif by_ssh:
+            lines = [_RUN, run, "", _THEN_OPEN, link]
+        else:
+            lines = [_HERE, link, "", _ELSEWHERE, run]
+        lines += ["", Content.styled(_OUTLIVES, "$quiet")]
         self._words.update(Content("\n").join(map(_content, lines)))
         copies = "y copies the command · " if command else ""
         self._hint.update(f"{copies}u copies the address · esc closes")

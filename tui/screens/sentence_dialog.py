@@ -26,11 +26,12 @@ class SentenceDialog(TextDialog[SetSentences]):
     """Asks for the sentences that the voice speaks, and shows how it will read them."""
 
     HEADING = "sentences"
-    KEYS = "enter accepts · down: new line · esc cancels"
+    FIRST = "enter: new line · ctrl+s: save"
+    KEYS = "ctrl+s saves · esc cancels"
 
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+s", "accept", show=False, priority=True),
         # The field has these keys for itself.
-        Binding("enter", "accept", show=False, priority=True),
         Binding("pageup", "scroll_meaning(-1)", show=False, priority=True),
         Binding("pagedown", "scroll_meaning(1)", show=False, priority=True),
     ]
@@ -115,7 +116,7 @@ class SentenceDialog(TextDialog[SetSentences]):
 
 
 class _Lines(TextArea):
-    """A sentence a line; the cursor that goes down from the last one begins another."""
+    """A sentence a line."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         super().__init__("\n".join(texts), show_line_numbers=len(texts) > 1, compact=True)
@@ -141,15 +142,6 @@ class _Lines(TextArea):
             if reading and letter.lower() in reading.missed:
                 line.stylize("bold reverse", place, place + 1)
         return line
-
-    def action_cursor_down(self, select: bool = False) -> None:
-        """Go down a row; on the last, begin a new line unless that one is empty."""
-        last = self.navigator.is_last_wrapped_line(self.cursor_location)
-        if last and not select and self.texts[-1]:
-            self.insert("\n", self.document.end)
-            self.move_cursor(self.document.end)
-        else:
-            super().action_cursor_down(select)
 
 
 def reading_lines(reading: Reading, limit: int, length: int) -> list[Content]:

@@ -52,7 +52,9 @@ class Notice(Vertical):
         warning = self._warning_words(snapshot)
         used_up = used_up_words(snapshot, reading=self._reading)
         phase = phase_words(snapshot, reading=self._reading)
-        words = _below(spot, mirror, warning, used_up, phase, idle_words(snapshot))
+        words = _below(
+            spot, mirror, warning, used_up, phase, idle_words(snapshot), next_words(snapshot)
+        )
         kinds = {"-mirror": mirror, "-warned": _below(warning, used_up), "-spot": spot}
         classes = [f"-{snapshot.phase.name.lower()}", *(k for k in kinds if kinds[k].plain)]
         progress = snapshot.progress if snapshot.phase is Phase.PREPARING else None
@@ -269,12 +271,18 @@ def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
     later = () if snapshot.budget_is_used_up else (("s", "later stop"),)
     speak = (("a", "hear it"), ("e", "sentence"))
     keys = (*(speak if snapshot.network == "text2mel" else speak[:1]), *later, ("q", "quit"))
-    at_stop = _offer(f"{stopped}, saved.", *keys, reading=reading)
-    return _below(at_stop, *(_next(*each) for each in next_commands(snapshot)[:1]))
+    return _offer(f"{stopped}, saved.", *keys, reading=reading)
 
 
-def _next(what: str, command: str) -> Content:
-    return Content.assemble((f"Next, {what}: ", "bold"), printable(command))
+def next_words(snapshot: Snapshot) -> Content:
+    """Say what comes after the stop of a demo: below all else, for a small screen cuts it off."""
+    if snapshot.phase is not Phase.AT_STOP or not snapshot.saved:
+        return Content("")
+    told = (
+        Content.assemble((f"Next, {what}: ", "bold"), printable(command))
+        for what, command in next_commands(snapshot)[:1]
+    )
+    return _below(*told)
 
 
 def _preparing(snapshot: Snapshot) -> str:

@@ -46,6 +46,17 @@ def played(tab) -> list[dict]:
     return tab.evaluate("window.played")
 
 
+def heard(tab) -> list[int]:
+    """All that was played; a sound may arrive in several pieces."""
+    return [value for piece in played(tab) for value in piece["samples"]]
+
+
+def hears(tab, path: Path) -> None:
+    """Wait until all of a sound was played, and nothing else."""
+    wait_until(lambda: len(heard(tab)) >= len(samples_of(path)), "the sound")
+    assert heard(tab) == samples_of(path)
+
+
 def test_growing_sample_plays_at_once_whole_and_without_gaps(page: ServedPage, tab):
     growing = page.begin(872_000)
     growing.write(spoken(0.4))
@@ -56,7 +67,7 @@ def test_growing_sample_plays_at_once_whole_and_without_gaps(page: ServedPage, t
     row = tab.locator(f"[data-key='{path.name}'][data-sha256]")
     row.wait_for()
     pieces = played(tab)
-    assert [value for piece in pieces for value in piece["samples"]] == samples_of(path)
+    assert heard(tab) == samples_of(path)
     ends = [piece["when"] + len(piece["samples"]) / RATE for piece in pieces]
     # A computer that is busy may be late with the rest; two pieces never overlap.
     starts = [piece["when"] for piece in pieces[1:]]
@@ -81,10 +92,9 @@ def test_flip_keeps_the_place_in_the_sentence_and_the_loudness(page: ServedPage,
 
 
 def test_terminal_plays_its_sound_in_the_tab(page: ServedPage, tab, tmp_path):
-    path = page.add(865_000, spoken(0.5), SECOND)
+    path = page.add(865_000, spoken(0.5), SECOND, time=1.0)
     page.play_in_tab(path)
-    wait_until(lambda: played(tab), "the sound")
-    assert played(tab)[0]["samples"] == samples_of(path)
+    hears(tab, path)
     assert tab.locator("#spoken").inner_text() == SECOND
     # In a blind test it would be one sound too many.
     tab.keyboard.press("b")
@@ -105,8 +115,8 @@ def test_of_two_tabs_the_one_used_last_plays(page: ServedPage, tab):
     other.close()
     wait_until(lambda: not tab.evaluate("navigator.locks.query()")["pending"], "its turn")
     second = page.add(871_000, spoken(0.3, 1))
-    wait_until(lambda: played(tab), "the sound in the tab that is left")
-    assert played(tab)[0]["samples"] == samples_of(second) != samples_of(first)
+    hears(tab, second)
+    assert samples_of(first) != samples_of(second)
 
 
 def test_old_samples_and_unwanted_ones_stay_silent(page: ServedPage, tab):
@@ -116,8 +126,7 @@ def test_old_samples_and_unwanted_ones_stay_silent(page: ServedPage, tab):
     tab.locator("#rows .row:not(.silent)").nth(1).wait_for()
     assert played(tab) == []
     path = page.add(871_000, spoken(0.5))
-    wait_until(lambda: played(tab), "the sample that was asked for")
-    assert played(tab)[0]["samples"] == samples_of(path)
+    hears(tab, path)
 
 
 def test_series_plays_one_sentence_after_the_other(page: ServedPage, tab):
@@ -125,12 +134,8 @@ def test_series_plays_one_sentence_after_the_other(page: ServedPage, tab):
     wait_until(lambda: played(tab), "the first sentence")
     second = page.add(871_000, spoken(0.3, 1), SECOND, automatic=True)
     both = samples_of(first) + samples_of(second)
-
-    def heard():
-        return [value for piece in played(tab) for value in piece["samples"]]
-
-    wait_until(lambda: len(heard()) == len(both), "the second sentence")
-    assert heard() == both
+    wait_until(lambda: len(heard(tab)) == len(both), "the second sentence")
+    assert heard(tab) == both
     for before, after in pairwise(played(tab)):
         assert after["when"] > before["when"] + len(before["samples"]) / RATE - 1e-6
     assert tab.locator("#spoken").inner_text() == SECOND
@@ -147,7 +152,33 @@ def test_keys_go_through_checkpoints_and_sentences(page: ServedPage, tab):
         tab.keyboard.press(key)
         seen.append(chosen.inner_text().split()[0])
     assert seen == ["870,000", "871,000", "870,000", "865,000", "865,000"]
+    hint = tab.locator("#hint")
+    assert hint.inner_text() == "There is no older sample of this sentence."
+    tab.keyboard.press("o")
+    assert hint.inner_text() == "There is no recording of this sentence."
+    tab.keyboard.press("f")
+    assert hint.inner_text() == "Choose what to compare with first."
     tab.keyboard.press(".")
     assert tab.locator("#spoken").inner_text() == SECOND
     tab.keyboard.press(",")
     assert tab.locator("#spoken").inner_text() == FIRST
+
+
+def test_keys_work_after_a_choice_in_a_list(page: ServedPage, tab):
+    page.add(865_000, spoken(0.3), time=1.0)
+    page.add(871_000, spoken(0.3, 1), time=1.0)
+    tab.locator("#rows .row:not(.silent)").nth(1).wait_for()
+    tab.locator("#rows .row:not(.silent)").nth(0).click()
+    wait_until(lambda: played(tab), "the sound")
+    tab.get_by_role("button", name="Play", exact=True).wait_for()  # it has come to its end
+    before = len(played(tab))
+    tab.select_option("#other", label="865,000 · best")
+    tab.keyboard.press("f")
+    wait_until(lambda: len(played(tab)) > before, "the other sound")
+    assert tab.locator("#side-b").get_attribute("aria-pressed") == "true"
+    tab.focus("#autoplay")
+    tab.keyboard.press("[")
+    assert tab.locator(".row[aria-current] .name").inner_text().startswith("865,000")
+    tab.keyboard.press("ArrowDown")
+    assert tab.locator("#autoplay").input_value() == "asked"
+    assert tab.evaluate("document.activeElement.id") == "autoplay"

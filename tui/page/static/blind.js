@@ -1,7 +1,7 @@
 /** The blind test: one sentence from two checkpoints that nobody names, until it is answered. */
 
 import { ask } from "./connection.js";
-import { fillSelect, find, thousands, write } from "./dom.js";
+import { fillSelect, find, hint, thousands, usesKey, write } from "./dom.js";
 import { Pair } from "./pair.js";
 
 const CHOOSE = "";
@@ -46,7 +46,11 @@ export class BlindTest {
   }
 
   start() {
-    if (this.open || find("open-blind").disabled) return;
+    if (this.open) return;
+    if (find("open-blind").disabled) {
+      hint("A blind test needs two checkpoints.");
+      return;
+    }
     this.#page.autoplay.takeOver();
     this.#page.listening.lend(true);
     find("blind").showModal();
@@ -131,7 +135,9 @@ export class BlindTest {
   }
 
   #press(event) {
-    if (event.ctrlKey || event.altKey || event.metaKey || event.target.closest("select")) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    const list = event.target.closest("select");
+    if (list && usesKey(list, event.key)) return;
     const actions = {
       a: () => this.#hear(0),
       b: () => this.#hear(1),

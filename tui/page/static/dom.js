@@ -36,6 +36,19 @@ export function announce(text) {
   find("news").textContent = text;
 }
 
+/** Say beside the player why a key did nothing; nothing where `words` are empty. */
+export function hint(words) {
+  write(find("hint"), words);
+  if (words) announce(words);
+}
+
+/** Whether a list uses a key itself: to walk, or to go to an option that begins with it. */
+export function usesKey(select, key) {
+  if (key.length > 1 || key === " ") return true;
+  const begins = (option) => option.text.toLowerCase().startsWith(key.toLowerCase());
+  return [...select.options].some(begins);
+}
+
 export const thousands = (number) => number.toLocaleString("en");
 
 /** Minutes and seconds: `0:03.4`. */

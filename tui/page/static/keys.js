@@ -1,10 +1,13 @@
 /** Single keys, those of the terminal where it has them. */
 
-import { find, make } from "./dom.js";
+import { find, hint, make, usesKey } from "./dom.js";
 
 const OFF = "voicecoach-keys-off";
 
 export class Keys {
+  /** The list that keys were pressed in last. */
+  #walked = null;
+
   constructor(page) {
     const { listening } = page;
     const { player } = listening;
@@ -23,7 +26,7 @@ export class Keys {
       ["a", "a", "speak the sentence with the current weights", () => page.form.speakNow()],
       ["e", "e", "write a sentence", () => writeSentence()],
       ["b", "b", "blind test", () => page.blind.start()],
-      ["d", "d", "download the sample", () => find("download").click()],
+      ["d", "d", "download the sample", () => download()],
       ["m", "m", "sound on or off", () => find("sound").click()],
       ["?", "?", "these keys", () => find("keys").showModal()],
     ];
@@ -43,6 +46,11 @@ export class Keys {
       else localStorage.setItem(OFF, "off");
     });
     addEventListener("keydown", (event) => this.#press(event));
+    addEventListener("pointerdown", () => {
+      this.#walked = null;
+      hint("");
+    });
+    addEventListener("change", ({ target }) => this.#leave(target));
   }
 
   #press(event) {
@@ -50,7 +58,9 @@ export class Keys {
     if (!find("keys-on").checked || document.querySelector("dialog[open]")) return;
     const { target, key } = event;
     const slides = target.id === "seek" && !key.startsWith("Arrow");
-    if (target.closest("textarea, select, input") && !slides) {
+    const list = target.closest("select");
+    if (list && usesKey(list, key)) this.#walked = list;
+    if (list ? usesKey(list, key) : target.closest("textarea, input") && !slides) {
       if (key === "Escape") target.blur();
       return;
     }
@@ -59,8 +69,22 @@ export class Keys {
     const action = this.actions.get(key.length === 1 ? key.toLowerCase() : key);
     if (!action || find("main").hidden) return;
     event.preventDefault();
+    hint("");
     action();
   }
+
+  /** Give the keys back after a choice; whoever walks through a list with keys stays there. */
+  #leave(target) {
+    if (!target.matches("select") || target === this.#walked) return;
+    const dialog = target.closest("dialog");
+    if (dialog) dialog.querySelector("[autofocus]").focus();
+    else target.blur();
+  }
+}
+
+function download() {
+  if (find("download").hidden) hint("Nothing to download yet.");
+  else find("download").click();
 }
 
 function writeSentence() {

@@ -1,6 +1,6 @@
 /** What plays, its pictures, and the one that it is compared with. */
 
-import { clock, fillSelect, find, thousands, write } from "./dom.js";
+import { clock, fillSelect, find, hint, thousands, write } from "./dom.js";
 import { Pair } from "./pair.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./player.js";
@@ -99,6 +99,7 @@ export class Listening {
   }
 
   toggle() {
+    if (!this.item) hint("Nothing to play yet.");
     if (this.player.playing) this.player.pause();
     else if (this.player.sound?.trouble) this.open(this.item);
     else this.player.play();
@@ -110,15 +111,19 @@ export class Listening {
     await this.player.play();
   }
 
-  /** Go on with the other of two that are compared, at the same place in the sentence. */
-  async flip(side = 1 - this.#side) {
+  /**
+   * Go on with the other of two that are compared, at the same place in the sentence; from its
+   * start where the first is at its end. One that was paused on the way stays so.
+   */
+  async flip(side = 1 - this.#side, play = !this.player.midway) {
+    if (!this.comparing && !this.#awaited) hint("Choose what to compare with first.");
     if (!this.comparing || side === this.#side) return;
-    const { playing, position } = this.player;
-    const at = this.#pair.across(this.#side, position);
+    const { playing, midway, position } = this.player;
+    const at = playing || midway ? this.#pair.across(this.#side, position) : 0;
     this.#side = side;
     this.#show();
     const sound = this.sound(this.#items[side].url);
-    await this.player.open(sound, { at, level: this.#level(), play: playing });
+    await this.player.open(sound, { at, level: this.#level(), play });
   }
 
   /** Take in what is known of the voice now. */
@@ -182,7 +187,7 @@ export class Listening {
 
   #compareWith(choice) {
     this.#awaited = null;
-    if (this.#side === 1) this.flip(0);
+    if (this.#side === 1) this.flip(0, this.player.playing);
     this.#items[1] = null;
     if (choice.startsWith(SILENT)) {
       const step = +choice.slice(SILENT.length);
@@ -201,12 +206,15 @@ export class Listening {
   /** The recording, where there is one: flips to it and back. */
   flipToOriginal() {
     const original = this.#voice && originalOf(this.#voice, this.#series);
-    if (!original) return;
-    if (this.#items[1]?.url === original.url) this.flip();
-    else {
+    if (!original) {
+      hint("There is no recording of this sentence.");
+    } else if (this.#items[1]?.url === original.url) {
+      this.flip();
+    } else {
+      const play = !this.player.midway;
       this.#compareWith(ORIGINAL);
       this.#offer();
-      this.flip(1);
+      this.flip(1, play);
     }
   }
 

@@ -3,7 +3,7 @@
 import { Autoplay } from "./autoplay.js";
 import { BlindTest } from "./blind.js";
 import { Connection, ask } from "./connection.js";
-import { fillSelect, find, make, thousands, write } from "./dom.js";
+import { fillSelect, find, hint, make, thousands, write } from "./dom.js";
 import { Keys } from "./keys.js";
 import { Listening, itemOf } from "./listening.js";
 import { Rows, sentencesOf, seriesOf } from "./series.js";
@@ -111,6 +111,7 @@ class Page {
     const sentences = sentencesOf(this.voice);
     const next = sentences[sentences.indexOf(this.sentence) + by];
     if (next !== undefined) this.choose(next);
+    else hint(`There is no ${by < 0 ? "previous" : "next"} sentence.`);
   }
 
   /** Play the same sentence from an older (-1) or a newer (1) checkpoint. */
@@ -120,6 +121,8 @@ class Page {
     const at = series.findIndex((sample) => sample.file === this.listening.item?.file);
     const next = at < 0 ? series.at(-1) : series[at + by];
     if (next) this.play(next);
+    else if (!series.length) hint("No checkpoint has spoken this sentence yet.");
+    else hint(`There is no ${by < 0 ? "older" : "newer"} sample of this sentence.`);
   }
 
   /** Play a sample of the shown voice that the person chose. */

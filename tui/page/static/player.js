@@ -3,6 +3,7 @@
 const FADE = 0.008; // seconds, against clicks
 const LEAD = 0.02; // seconds from now at which a stretch begins
 const REFILL = 0.6; // seconds that must be there after the sound ran out
+const END = 0.01; // seconds before the end that are the end
 const USUAL_RATE = 22050;
 
 /** Tells "change" when it begins, waits, stops or ends, and "ended" at the end of a sound. */
@@ -41,6 +42,12 @@ export class Player extends EventTarget {
     return this.#stretch?.waiting ?? false;
   }
 
+  /** Whether it was stopped on the way: neither before the start nor at the end. */
+  get midway() {
+    const { position, sound } = this;
+    return !this.playing && position > 0 && !(sound?.done && position >= sound.seconds - END);
+  }
+
   /** Seconds into the sound. */
   get position() {
     return this.#stretch ? this.#stretch.position : this.#position;
@@ -63,7 +70,7 @@ export class Player extends EventTarget {
     const { sound } = this;
     if (!sound?.rate || this.playing) return;
     if (!(await this.allow(sound.rate)) || this.sound !== sound || this.playing) return;
-    if (sound.done && this.#position >= sound.seconds - 0.01) this.#position = 0;
+    if (sound.done && this.#position >= sound.seconds - END) this.#position = 0;
     const ended = () => this.#ended();
     const from = Math.min(this.#position, sound.seconds);
     this.#stretch = new Stretch(this.#context, sound, from, this.#level, ended, () =>

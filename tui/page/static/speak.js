@@ -1,7 +1,7 @@
 /** A sentence that is typed here: how it will be read, and which weights speak it. */
 
 import { ask } from "./connection.js";
-import { fillSelect, find, make, write } from "./dom.js";
+import { fillSelect, find, hint, make, write } from "./dom.js";
 import { titleOf } from "./series.js";
 
 const READ_AFTER = 250; // milliseconds without a key
@@ -75,7 +75,11 @@ export class SpeakForm {
 
   async #speak(request) {
     const { voice, autoplay } = this.#page;
-    if (!voice || voice.can_speak) return;
+    if (!voice) return;
+    if (voice.can_speak) {
+      hint(`Cannot speak now: ${voice.can_speak}.`);
+      return;
+    }
     autoplay.takeOver();
     this.#say("Requested.");
     try {
