@@ -41,7 +41,7 @@ async def test_the_explanation_follows_the_run():
         await run.change(step=880_001)
         assert "already at step 880,001" in run.words
         await run.press(*["backspace"] * 4, *"90M")
-        assert "but the budget of $0.90 comes first" in run.words
+        assert "the budget of $0.90 comes first" in run.words
 
 
 @pytest.mark.slow

@@ -261,7 +261,7 @@ class CheckScreen(HearingScreen):
 def is_recording(file: str) -> bool:
     """Whether a finding's file is one below the corpus's recordings."""
     parts = Path(file).parts
-    return parts[:1] == (RECORDINGS,) and ".." not in parts
+    return len(parts) > 1 and parts[0] == RECORDINGS and ".." not in parts
 
 
 def recording_of(finding: Finding, dataset: Path) -> Path | None:
