@@ -1,16 +1,19 @@
 """The samples of a voice, as the snapshot shows them and `samples/` keeps them."""
 
 import logging
+import math
 from collections import deque
 from dataclasses import replace
+from pathlib import Path
 
+from engine.checkpoints.state import STATE_FILE
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.files import remove_all, unremoved_message
 from engine.run.publisher import Publisher
 from engine.run.sample import Sample
 from engine.voice.comparisons import read_comparisons
-from engine.voice.folder import Voice
+from engine.voice.folder import SETTINGS, Voice
 from engine.voice.history import held_out_losses
 from engine.voice.samples import append_sample, compact_list, read_samples
 from engine.voice.thinning import superseded_samples
@@ -35,6 +38,7 @@ class SampleList:
         self._played: deque[str] = deque(maxlen=_PLAYED_LAST)
         self._losses: dict[int, float] = {}
         self._losses_at: int | None = None
+        self._since = _changed(voice.folder / SETTINGS)
         for sample in read_samples(voice):
             publisher.add_sample(sample)
 
@@ -46,6 +50,32 @@ class SampleList:
         self._append(sample)
         if sample.automatic:
             self._thin(sample)
+
+    def find_same(self, sentence: str, text2mel: int | None, ssrn: int | None) -> Sample | None:
+        """Find a sample of a sentence that networks of these steps have made; None: without one.
+
+        Weights that no checkpoint has are not known to be the same; nor is what was made before
+        the checkpoints, or before somebody changed the settings.
+        """
+        used: dict[NetworkName, int | None] = {"text2mel": text2mel, "ssrn": ssrn}
+        folders = (
+            self._voice.checkpoint_folder(network, step)
+            for network, step in used.items()
+            if step is not None
+        )
+        since = max(self._since, *(_changed(folder / STATE_FILE) for folder in folders))
+        made_by = ("ssrn", ssrn) if text2mel is None else ("text2mel", text2mel)
+        return next(
+            (
+                one
+                for one in reversed(self._publisher.snapshot.samples)
+                if ((one.network, one.step), one.ssrn_step, one.sentence)
+                == (made_by, ssrn, sentence)
+                and one.time >= since
+                and all(file.is_file() for file in (one.path, one.original) if file)
+            ),
+            None,
+        )
 
     def mark_heard(self, file: str) -> bool:
         """Note that somebody has played the sample of this name; any thread may call it.
@@ -118,3 +148,11 @@ class SampleList:
             compact_list(self._voice)
         except EngineError as error:
             _log.warning("the list of samples stays long: %s", error)
+
+
+def _changed(path: Path) -> float:
+    """When a file was last changed, in seconds since the epoch; infinity where it is gone."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return math.inf

@@ -1,5 +1,6 @@
 """What is spoken when several samples are asked for, by which checkpoint, and as it grows."""
 
+import os
 import threading
 from dataclasses import replace
 
@@ -10,6 +11,8 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.speech.audition import Auditions
 from engine.speech.growing import HEADER_BYTES, growing_path
+from engine.voice.samples import read_samples
+from tui.audio.listening import Listening
 
 pytestmark = pytest.mark.slow
 
@@ -77,6 +80,29 @@ def test_each_request_is_spoken_by_its_checkpoints_in_turn(voice, begin):
     assert "no Text2Mel checkpoint of step 50; there are 40, 60" in (
         run.publisher.snapshot.events[-1].text
     )
+
+
+def test_what_would_sound_the_same_is_heard_again(voice, begin):
+    run = begin(voice)
+    run.auditions.request("One.", automatic=True)
+    run.auditions.request("One.", 40)
+    first, by_another = sorted(run.end(), key=lambda one: -one.step)
+    awaited = Listening(player=None, page=None)
+    awaited.request(run.publisher.snapshot)
+    run.auditions.request("One.", 60)
+    again = run.end()[-1]
+    assert awaited.requested(run.publisher.snapshot) == again
+    assert (again.path, again.automatic) == (first.path, False)
+    assert again.time > first.time
+    listed = [(one.path, one.automatic) for one in read_samples(voice)]
+    assert listed == [(by_another.path, False), (again.path, False)]
+    # Another SSRN sounds different, and so does a checkpoint that was saved anew.
+    run.auditions.request("One.", 60, 7)
+    assert len(run.end()) == 3
+    later = again.time + 10
+    os.utime(voice.checkpoint_folder("text2mel", 60) / "state.json", (later, later))
+    run.auditions.request("One.")
+    assert len({one.path for one in run.end()}) == 4
 
 
 def test_a_sample_grows_from_its_first_chunk_into_the_very_file(voice, begin):

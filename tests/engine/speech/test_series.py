@@ -1,5 +1,9 @@
 """The series at checkpoints: what is spoken, when, and what it costs."""
 
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
 from engine.jobs.say import say
@@ -86,11 +90,35 @@ def test_while_the_run_waits_all_sentences_are_spoken_by_the_newest(series_of):
     for _ in range(5):
         series.poll(0.0, waiting=True)
         series.speaking.end()
-    assert series.speaking.requests == [(sentence, 2_000) for sentence in SENTENCES]
+    assert series.speaking.requests[:3] == [(sentence, 2_000) for sentence in SENTENCES]
+    series.speaking.requests[3:] = []  # by the older ones
     # What was spoken meanwhile took no time of training, and a new sentence is spoken, too.
     series.publisher.update(sentences=("New.", *SENTENCES))
     series.poll(5_000.0, waiting=False)
     assert series.speaking.requests[3:] == [("New.", 2_000)]
+
+
+def test_the_base_and_older_ones_follow_where_there_is_time(series_of):
+    spoken = Sample(9, "One wall.", Path("text2mel-9.wav"), 1.0, "", time=9.0)
+    series = series_of(samples=(spoken,))
+    shutil.copytree(*(series.voice.checkpoint_folder("text2mel", step) for step in (5, 9)))
+    shutil.copytree(*(series.voice.checkpoint_folder("text2mel", step) for step in (5, 12)))
+    saved(series, 12)
+    kept = series.publisher.snapshot.checkpoints
+    based = tuple(replace(one, base=one.step == 5) for one in kept)
+    series.publisher.update(checkpoints=based)
+
+    def go_on():
+        series.speaking.end()
+        return True
+
+    series.speak_last(300.0, go_on)
+    assert [step for _, step in series.speaking.requests] == [12, 12, 12]
+    for _ in range(9):
+        series.poll(0.0, waiting=True)
+        series.speaking.end()
+    assert [step for _, step in series.speaking.requests[3:]] == [5, 5, 5, 9, 9]
+    assert ("One wall.", 9) not in series.speaking.requests
 
 
 def test_what_a_checkpoint_has_spoken_is_not_spoken_again(series_of, tmp_path):

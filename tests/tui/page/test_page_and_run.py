@@ -107,6 +107,7 @@ def test_a_run_that_is_killed_and_started_again_is_shown(run, page) -> None:
         lost = next(voice for voice in states if not voice["running"])
         assert "was killed" in lost["ended"]
         assert f"--voice {run.voice.folder}" in lost["ended"]
+        wait_until(lambda: shown(page)["can_speak"] == "", "its checkpoints to speak")
         run.start()
         back = next(voice for voice in states if voice["running"])
         assert (back["id"], back["ended"]) == (lost["id"], "")

@@ -4,7 +4,7 @@ import { announce, find, thousands, write } from "./dom.js";
 
 /** Show the state of a voice. */
 export function showState(voice) {
-  write(find("line"), stateLine(voice));
+  write(find("line"), stateLine(voice)).title = voice.folder ?? "";
   const progress = find("progress");
   const share = voice.progress_to_stop ?? null;
   progress.hidden = share === null || !voice.running;
