@@ -23,7 +23,7 @@ from tui.ascii_filter import AsciiFilter
 from tui.audio.listening import Listening
 from tui.key_order import KeyOrder
 from tui.process.endings import ExitReason
-from tui.process.remote import Host, copy
+from tui.process.remote import COPIED, Host, copy
 from tui.process.terminal_driver import TerminalDriver
 from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
@@ -42,6 +42,8 @@ _POLLS_A_PLOT = 4
 """The plots are renewed once a second, the numbers four times."""
 _KEY_SECONDS = 2.0
 """A run that waits for a person hears of their keys no more often."""
+_READ_SECONDS = 10.0
+"""How long a text is shown that has to be read, or typed."""
 _FROM_A_PERSON = (
     events.Key | events.Paste | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp
 )
@@ -55,6 +57,7 @@ class VoicecoachApp(App[ExitReason]):
     """
 
     TITLE = "voicecoach"
+    NOTIFICATION_TIMEOUT = 3
     CSS_PATH = Path(__file__).with_name("voicecoach.tcss")
     COMMAND_PALETTE_BINDING = "ctrl+p"
     # The terminal sends no signal for the key while the screen is open.
@@ -195,7 +198,10 @@ class VoicecoachApp(App[ExitReason]):
         timeout: float | None = None,
         markup: bool = False,
     ) -> None:
-        """Show a message for a moment, without markup: it may come from data."""
+        """Show a message for a moment in place of the one before, without markup: it may be data.
+
+        Over a dialog it has the last row: there is one line, and no title.
+        """
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -207,7 +213,16 @@ class VoicecoachApp(App[ExitReason]):
             Thread(target=self._copy, args=(text, driver.write), name="copy", daemon=True).start()
 
     def _copy(self, text: str, write: Callable[[str], None]) -> None:
-        self.notify(copy(text, write))
+        told = copy(text, write)
+        if isinstance(self.screen, Dialog) or "\n" in text:
+            self.notify(told)
+        else:
+            # Where a terminal refuses to copy it, it has to be read.
+            self.notify(text, title=told, timeout=None if told == COPIED else _READ_SECONDS)
+
+    def on_notify(self) -> None:
+        """Make room for the newest message, which Textual shows after this."""
+        self.clear_notifications()
 
     async def on_event(self, event: events.Event) -> None:
         """Pass on one key at a time: in a burst, a key may change who gets the next."""

@@ -172,12 +172,12 @@ def _not_started(moment: Moment) -> str:
 
 
 def _nothing_to_play(moment: Moment) -> str:
-    return "" if moment.clip or moment.file else "this finding is about no single clip"
+    return "" if moment.clip or moment.file else "this finding is about no clip"
 
 
 def _not_to_leave_out(moment: Moment) -> str:
     if not moment.clip:
-        return _nothing_to_play(moment) or "this finding is about no clip of the list"
+        return "this finding is about no clip"
     if moment.clip_left_out:
         return "its error leaves it out; train --keep-errors uses such clips"
     return _ended(moment)

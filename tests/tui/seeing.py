@@ -39,6 +39,14 @@ class Opened:
     ) -> None:
         self.app, self.session, self.player, self.pilot = app, session, player, pilot
         self.pause = pilot.pause
+        self._noted: list[str] = []
+        show = app.notify
+
+        def notify(message: str, *, title: str = "", **options) -> None:
+            self._noted.append(f"{title} {message}")
+            show(message, title=title, **options)
+
+        app.notify = notify
 
     async def press(self, *keys: str) -> None:
         """Press keys; what they play is found out in a thread, which ends here."""
@@ -110,7 +118,7 @@ class Opened:
     @property
     def notes(self) -> str:
         """What was said for a moment."""
-        return " ".join(note.message for note in self.app._notifications)
+        return " ".join(self._noted)
 
     @property
     def reason(self) -> ExitReason | None:
@@ -164,13 +172,14 @@ async def opened(
     attached: bool = False,
     reading: bool = False,
     no_sound: str = "",
+    toasts: bool = False,
     **options,
 ) -> AsyncIterator[Opened]:
     """Show a snapshot."""
     session = FakeSession(snapshot, attached=attached, reading=reading)
     player = FakePlayer(no_sound)
     app = app_on(session, player, **options)
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=toasts) as pilot:
         run = Opened(app, session, player, pilot)
         await run.look()
         yield run

@@ -133,6 +133,9 @@ def forwards_ports() -> bool:
     return os.environ.get("TERM_PROGRAM") == "vscode" or "VSCODE_IPC_HOOK_CLI" in os.environ
 
 
+COPIED = "Copied to the tmux buffer and the clipboard."
+
+
 def copy(text: str, write: Callable[[str], None]) -> str:
     """Copy a text to the person's clipboard; return what became of it.
 
@@ -158,7 +161,7 @@ def _copy_by_tmux(text: str) -> str | None:
     if _tmux("load-buffer", "-w", "-", given=text) is not None:
         features = _tmux("display-message", "-p", "#{client_termfeatures}") or ""
         if "clipboard" in features.split(","):
-            return "Copied to the tmux buffer and the clipboard."
+            return COPIED
     elif _tmux("load-buffer", "-", given=text) is None:  # tmux before 3.2
         return None
     return "Copied to the tmux buffer only; tmux knows no clipboard of this terminal."

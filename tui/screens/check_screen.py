@@ -210,7 +210,7 @@ class CheckScreen(HearingScreen):
 
         def found(path: Path | None) -> None:
             if path is None:
-                self.say("there is no such recording", "warning")
+                self.say("this clip has no recording", "warning")
             else:
                 use(path)
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from engine.session import SessionLike
 
 _T = TypeVar("_T")
-_READ_SECONDS = 10.0
-"""How long a command is shown that has to be read, or typed."""
 
 
 class HearingScreen(KeyedScreen):
@@ -50,32 +48,21 @@ class HearingScreen(KeyedScreen):
             self.session.send(MarkHeard(path.name))
 
     def unheard(self, path: Path, why: str) -> None:
-        """Say what to do on a host without sound: once at length, then briefly."""
-        if self.listening.explained:
-            self.notify("No sound here: l opens a page that plays it, y copies a command.")
-            return
-        self.listening.explained = True
-        self.say(f"no sound on this host ({why}); l and y play it on your machine", "warning")
-        self._with_line(
-            lambda host: host.player_line(path),
-            lambda line: self.notify(
-                line, title="Run this on your machine; y copies it", timeout=_READ_SECONDS
-            ),
-        )
+        """Say what to do on a host without sound; why there is none is said once."""
+        if not self.listening.explained:
+            self.listening.explained = True
+            self.say(f"no sound on this host ({why}); l and y play it on your machine", "warning")
+        elsewhere = ": l opens a page that plays it, y copies a command"
+        # A dialog over this screen has its own keys.
+        self.notify(f"No sound here{elsewhere if self.app.screen is self else ''}.")
 
     def copy_player(self, path: Path) -> None:
         """Copy the command that plays a sound on the person's own machine."""
-        self._with_line(lambda host: host.player_line(path), self._copy)
+        self._with_line(lambda host: host.player_line(path), self.app.copy_to_clipboard)
 
     def copy_scp(self, paths: Sequence[Path]) -> None:
         """Copy the command that fetches files."""
-        self._with_line(lambda host: host.scp_line(*paths), self._copy)
-
-    def _copy(self, line: str) -> None:
-        # Where a terminal refuses to copy it, it has to be read.
-        self.app.clear_notifications()
-        self.notify(line, title="Run this on your machine", timeout=_READ_SECONDS)
-        self.app.copy_to_clipboard(line)
+        self._with_line(lambda host: host.scp_line(*paths), self.app.copy_to_clipboard)
 
     def _with_line(self, write: Callable[[Host], str], use: Callable[[str], object]) -> None:
         """Use a command, without waiting: a tmux that is asked for the login may hang."""

@@ -38,7 +38,7 @@ class Findings(DataTable[Text]):
         self._listed: list[Finding] = []
         self._report: CheckReport | None = None
         self._left_out: frozenset[str] = frozenset()
-        self._clip_width = _NARROWEST_CLIP
+        self._clip_width, self._figure_width = _NARROWEST_CLIP, _FIGURE
 
     @property
     def chosen(self) -> Finding | None:
@@ -85,7 +85,7 @@ class Findings(DataTable[Text]):
 
     def _list(self, chosen: Finding | None) -> None:
         place = self.cursor_row
-        self._clip_width = self._room_for_clips()
+        self._share_width()
         self.clear(columns=True)
         self.add_columns("", "", "", "", "")
         for finding in self._listed:
@@ -106,22 +106,30 @@ class Findings(DataTable[Text]):
     def _cells(self, finding: Finding) -> list[Text]:
         out = self.is_left_out(finding)
         severity = "left out" if out else finding.severity
-        clip = middle_cut(printable(finding.clip_id or finding.file), self._clip_width)
+        clip = self._clip(finding)
+        figure = self._coloured(printable(finding.figure), "quiet")
+        figure.truncate(self._figure_width, overflow="ellipsis")
         return [
             self._coloured(severity, _COLOURS.get(severity, "quiet")),
             self._coloured(_line(finding), "quiet", justify="right"),
             Text(clip, style="strike dim" if out else ""),
             Text(words.kind(finding.kind)),
-            self._coloured(printable(finding.figure), "quiet"),
+            figure,
         ]
 
-    def _room_for_clips(self) -> int:
-        """Cells for the names of clips; the line below the list has the rest of a row whole."""
+    def _clip(self, finding: Finding) -> str:
+        return middle_cut(printable(finding.clip_id or finding.file), self._clip_width)
+
+    def _share_width(self) -> None:
+        """Divide a row between clip and figure; the line below the list has both whole."""
         lines = max((len(_line(one)) for one in self._listed), default=0)
         kinds = max((len(words.kind(one.kind)) for one in self._listed), default=0)
         room = self.content_size.width - len("left out") - lines - 2 * self.cell_padding * 5
         left = room - kinds - _FIGURE
-        return left if left >= _NARROWEST_CLIP else max(_NARROWEST_CLIP, room - _KIND)
+        narrow = max(_NARROWEST_CLIP, room - _KIND)
+        self._clip_width = left if left >= _NARROWEST_CLIP else narrow
+        clips = max((cell_len(self._clip(one)) for one in self._listed), default=0)
+        self._figure_width = max(1, room - kinds - clips)
 
     def _coloured(self, text: str, name: str, justify: JustifyMethod | None = None) -> Text:
         """Text in a colour of the theme."""
