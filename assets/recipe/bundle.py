@@ -40,7 +40,7 @@ def bundle(voice: Voice, out: Path, sentence: str) -> int:
             symbols=theirs.symbols,
             dropout=theirs.dropout,
             sharpening=theirs.sharpening,
-            sentence=sentence,
+            sentences=(sentence,),
             audio=theirs.audio,
             limits=theirs.limits,
         ),

@@ -28,10 +28,10 @@ from engine.attach.messages import (
 )
 from engine.attach.updates import apply, update_between
 from engine.errors import InputError
-from engine.run.commands import Command, SetBudget
+from engine.run.commands import Audition, Command, SetBudget
 from engine.run.snapshot import AttentionPlot, Event, Phase, Snapshot
 from engine.run.stop import StopRule, parse_stop
-from engine.serialization import to_msgpack
+from engine.serialization import MAX_NUMBER, to_msgpack
 
 # A path may hold bytes that are no text.
 PATHS = st.binary(min_size=1, max_size=20).map(
@@ -67,9 +67,13 @@ def values_of(hint) -> st.SearchStrategy:
 
 HINTS = typing.get_type_hints(Snapshot)
 SNAPSHOTS = values_of(Snapshot)
+STEPS = st.none() | st.sampled_from(["best", "base"]) | st.integers(0, MAX_NUMBER)
+BOUNDED = {
+    SetBudget: st.builds(SetBudget, st.floats(0, 1e9)),
+    Audition: st.builds(Audition, st.text(), STEPS, STEPS),
+}
 COMMANDS = st.one_of(
-    st.builds(SetBudget, st.floats(0, 1e9)),
-    *(st.from_type(command) for command in typing.get_args(Command) if command is not SetBudget),
+    *(BOUNDED.get(one) or st.from_type(one) for one in typing.get_args(Command)),
 )
 SMALL = Snapshot(Phase.TRAINING, "a", Path("/v"), "ssrn", "small", "standard", step=9)
 

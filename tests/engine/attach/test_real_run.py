@@ -39,7 +39,7 @@ def test_an_attached_screen_sees_what_the_own_one_sees(make_voice, training, mon
     assert ask_status(voice.folder, 20).screens == 2
     # What `ps` says to type, in any folder, should the run be killed.
     [resume] = [run.resume for run in known_runs() if run.voice_folder == voice.folder]
-    assert resume == f"voicecoach train --voice {voice.folder} --stop-at +12"
+    assert resume == f"voicecoach train --voice {voice.folder}"
     remote.send(StopAt(parse_stop("+3")))
     training.until(session, lambda s: at_stop(s) and s.step == 115)
     remote.send(Finish())
