@@ -94,9 +94,6 @@ class Metrics:
         held_out = self._history.last_held_out
         if held_out is None:
             held_out = self._held_out_loss()
-            if step:  # what was trained before has a checkpoint: the base
-                self._history.add_evaluation(step, held_out)
-                self.history_writer.request()
         self._publisher.update(
             phase=Phase.TRAINING,
             progress=None,

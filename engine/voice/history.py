@@ -167,10 +167,6 @@ class History:
         fields |= {"learning_rate": learning_rate, "held_out": held_out}
         self._append(_Line(step, losses.total, held_out), fields)
 
-    def add_evaluation(self, step: int, held_out: float) -> None:
-        """Append the held-out loss of the weights that training begins from."""
-        self._append(_Line(step, held_out=held_out), {"step": step, "held_out": held_out})
-
     def note(self, step: int, text: str) -> None:
         """Append what happened to the run at a step; a reader of losses passes over it."""
         # Names of files may hold what is no character; a single one would hold up all the losses.
@@ -284,4 +280,4 @@ def _parse(raw: bytes) -> _Line | None:
         line = from_json(raw, _Line, "history")
     except InputError:
         return None
-    return None if (line.loss, line.held_out, line.note) == (None, None, None) else line
+    return None if line.loss is None and line.note is None else line

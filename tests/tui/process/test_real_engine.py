@@ -92,7 +92,7 @@ def test_a_read_terminal_without_keys_ends_the_run_at_its_stop(runs, train) -> N
     command = train("--stop-at", "+1", program=(str(WAITING_RUN),))
     held = runs.start([*command, "--hold"])
     held.wait_for("Stopped at 1, saved")
-    held.type("e!\r")
+    held.type("e!\x13")
     # By then the engine has looked whether its wait is over.
     runs.wait_until(lambda: "sentence: " in runs.said("voicecoach.log"), "an answer")
     assert "unless a key" not in held.text
