@@ -1,5 +1,6 @@
 """What other pages, other users and forged requests get from the page: a sentence at most."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -206,8 +207,11 @@ def test_no_body_is_a_surprise(page, voice_id) -> None:
 def test_a_body_without_end_is_cut_off(page, voice_id) -> None:
     for path, body in routes(voice_id):
         for length in (str(2**40), "9" * 5_000):
-            answer = page.ask(path, body or b"", method="POST", Content_Length=length)
-            assert answer.status in (400, 413), (path, answer.status)
+            # Closed with what was sent still unread, the connection may be reset before the answer.
+            with contextlib.suppress(ConnectionResetError):
+                answer = page.ask(path, body or b"", method="POST", Content_Length=length)
+                assert answer.status in (400, 413), (path, answer.status)
+    assert page.state()
     chunk = b"10000\r\n" + bytes(0x10000) + b"\r\n"
     client = http.client.HTTPConnection("127.0.0.1", page.port, timeout=30)
     client.putrequest("POST", f"/voices/{voice_id}/read")
