@@ -31,3 +31,6 @@ CLOUD_CHOICES: tuple[CloudChoice, ...] = get_args(CloudChoice)
 
 NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
 """The networks of a voice, in the order in which they speak."""
+
+NETWORK_TITLES: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
+"""The networks as people read their names."""

@@ -3,12 +3,8 @@
 import math
 from datetime import datetime, timedelta
 
-from engine.choices import NetworkName
 from engine.formatting import dollars as dollars
 from engine.formatting import duration, printable
-
-NETWORKS: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
-"""The networks as they are called in speech."""
 
 
 def short_steps(count: float) -> str:

@@ -1,14 +1,13 @@
 """The checkpoints of a voice that can speak, and which of them a person means."""
 
 from engine.checkpoints.state import read_state
-from engine.choices import NETWORKS, NetworkName
+from engine.choices import NETWORK_TITLES, NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.run.sample import KeptCheckpoint, StepChoice
 from engine.voice.folder import Voice
 from engine.voice.history import held_out_losses
 from engine.voice.layout import CheckpointEntry
 
-_NAMES: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 # Steps of an error that are named.
 _NAMED = 8
 
@@ -58,7 +57,7 @@ def resolve(
     Raises:
         InputError: there is none like that.
     """
-    name, entries = _NAMES[network], {one.step: one for one in voice.checkpoints(network)}
+    name, entries = NETWORK_TITLES[network], {one.step: one for one in voice.checkpoints(network)}
     if not entries:
         raise InputError(_none_at_all(voice, network))
     if choice is None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from engine.choices import NETWORKS, NetworkName
+from engine.choices import NETWORK_TITLES, NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.networks.specs import NetworkSpec
 from engine.run.stop import MAX_STEPS
@@ -19,7 +19,6 @@ FIRST_MOMENT, SECOND_MOMENT = "/Adam", "/Adam_1"
 """What the name of a variable's moment has after that of the variable."""
 
 # As people write them.
-_TITLES: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 # The BBC's code writes the networks into folders of these endings.
 _USUAL_ENDINGS: dict[NetworkName, str] = {"text2mel": "-1", "ssrn": "-2"}
 # TensorFlow's Adam keeps a power of its second decay rate: after k steps it is at k + 1.
@@ -42,7 +41,7 @@ class FoundNetwork:
     @property
     def title(self) -> str:
         """Its name as people write it."""
-        return _TITLES[self.network]
+        return NETWORK_TITLES[self.network]
 
     @cached_property
     def spec(self) -> NetworkSpec:
@@ -159,9 +158,9 @@ def models_in(folder: Path, notes: list[str]) -> dict[NetworkName, FoundNetwork]
         if name not in chosen:
             [only] = chosen.values()
             raise InputError(
-                f"{folder} has {only.title} but no {_TITLES[name]}, and a voice needs both; add "
-                f"the files of the other, or import this one alone, by the prefix of its unpacked "
-                f"files, {only.bundle.prefix}."
+                f"{folder} has {only.title} but no {NETWORK_TITLES[name]}, and a voice needs both; "
+                f"add the files of the other, or import this one alone, by the prefix of its "
+                f"unpacked files, {only.bundle.prefix}."
             )
     return chosen
 

@@ -5,11 +5,11 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from engine.choices import NETWORK_TITLES
 from engine.formatting import duration, printable
 from engine.run.sample import Sample
 from engine.run.snapshot import Event, Phase, Snapshot
 from tui import formatting
-from tui.formatting import NETWORKS
 
 _MAX_EVENTS = 3
 """Of what happened, the newest."""
@@ -21,7 +21,7 @@ def state_of(run: Snapshot, now: datetime) -> dict[str, Any]:
         "name": printable(run.voice),
         "folder": printable(str(run.voice_folder)),
         "network": run.network,
-        "network_text": NETWORKS[run.network],
+        "network_text": NETWORK_TITLES[run.network],
         "phase": run.phase.name.lower(),
         "phase_words": run.phase_words,
         "alarm": printable(run.alarm),

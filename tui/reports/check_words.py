@@ -15,7 +15,7 @@ from engine.check.report import (
     Spread,
     UnknownCharacter,
 )
-from engine.choices import NETWORKS
+from engine.choices import NETWORK_TITLES, NETWORKS
 from engine.formatting import duration, plural, printable, shell_command
 from engine.voice.folder import Voice
 from tui import formatting
@@ -213,4 +213,4 @@ def short_estimate(one: Estimate) -> list[tuple[str, str]]:
 
 
 def _network(one: Estimate) -> str:
-    return f"{formatting.NETWORKS[one.network]} {one.preset}"
+    return f"{NETWORK_TITLES[one.network]} {one.preset}"

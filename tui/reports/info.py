@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from engine.check.report import UnknownCharacter
+from engine.choices import NETWORK_TITLES
 from engine.errors import InputError
 from engine.formatting import duration, printable
 from engine.serialization import from_plain
@@ -73,10 +74,10 @@ def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         yield from _unknown(corpus["unknown_characters"])
     yield "samples", description["samples"]
     for network, name in description["newest_samples"].items():
-        yield f"newest of {formatting.NETWORKS[network]}", name
+        yield f"newest of {NETWORK_TITLES[network]}", name
     for network, standings in description["comparisons"].items():
         yield from zip(
-            [f"comparisons of {formatting.NETWORKS[network]}"] + [""] * len(standings),
+            [f"comparisons of {NETWORK_TITLES[network]}"] + [""] * len(standings),
             map(_standing, standings),
             strict=False,
         )

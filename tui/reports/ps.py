@@ -18,10 +18,10 @@ from rich.text import Text
 from engine.attach.client import ask_status
 from engine.attach.messages import Status
 from engine.attach.registry import RunEntry, known_runs, last_record
+from engine.choices import NETWORK_TITLES
 from engine.formatting import duration, printable
 from engine.run.snapshot import Phase
 from tui import formatting
-from tui.formatting import NETWORKS
 
 _ANSWER_WITHIN = 2.0
 """Seconds that a run may take to answer."""
@@ -186,7 +186,7 @@ def _print_commands(console: Console, heading: str, commands: list[str]) -> None
 
 def _cells(run: Run, now: float) -> list[str]:
     entry, answer = run.entry, run.status
-    name, network, pid = entry.voice, NETWORKS[entry.network], str(entry.process.pid)
+    name, network, pid = entry.voice, NETWORK_TITLES[entry.network], str(entry.process.pid)
     if answer is not None:
         step, spent = f"{answer.step:,}", formatting.dollars(answer.spent)
         return [name, network, step, _state(answer), spent, "now", pid, _screens(answer)]

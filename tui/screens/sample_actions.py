@@ -1,8 +1,8 @@
 """What the keys for samples do: speak, play, fetch, compare."""
 
+from engine.choices import NETWORK_TITLES
 from engine.evaluation.comparisons import Standing
 from engine.run.commands import Audition, Command
-from tui.formatting import NETWORKS
 from tui.keys import find
 from tui.screens.blind_screen import BlindScreen
 from tui.screens.hearing import HearingScreen
@@ -56,7 +56,7 @@ class SampleActions(HearingScreen):
         if row.checkpoint is None:
             return f"there is no checkpoint {row.step:,} on disk"
         if row.network != self.snapshot.network:
-            return f"this run trains {NETWORKS[self.snapshot.network]}"
+            return f"this run trains {NETWORK_TITLES[self.snapshot.network]}"
         key = find("audition", self.KEYS)
         return key.why_disabled(self.moment) if key else ""
 
@@ -98,7 +98,7 @@ class SampleActions(HearingScreen):
         if row is None:
             return
         if row.network != self.snapshot.network:
-            self.say(f"mark: this run trains {NETWORKS[self.snapshot.network]}", "warning")
+            self.say(f"mark: this run trains {NETWORK_TITLES[self.snapshot.network]}", "warning")
             return
         self.samples.marked ^= {(row.network, row.step)}
         marked = sorted(step for _, step in self.samples.marked)

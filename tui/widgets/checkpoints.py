@@ -3,9 +3,9 @@
 from rich.text import Text
 from textual.widgets import DataTable
 
+from engine.choices import NETWORK_TITLES
 from engine.run.sample import KeptCheckpoint
 from tui import formatting
-from tui.formatting import NETWORKS
 
 
 class Checkpoints(DataTable[Text]):
@@ -38,7 +38,7 @@ def _cells(one: KeptCheckpoint, *, is_newest: bool) -> list[Text]:
     held_out = "" if one.held_out is None else formatting.loss(one.held_out)
     return [
         Text(f"{one.step:,}", justify="right"),
-        Text(NETWORKS[one.network]),
+        Text(NETWORK_TITLES[one.network]),
         Text(held_out, justify="right"),
         Text(", ".join(reason for reason, holds in reasons.items() if holds)),
     ]

@@ -7,13 +7,12 @@ from textual.content import Content
 from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
-from engine.choices import NetworkName
+from engine.choices import NETWORK_TITLES, NetworkName
 from engine.formatting import printable
 from engine.run.sample import Sample
 from engine.run.snapshot import Snapshot
 from tui import formatting
 from tui.audio.sound_card import PlayerStatus
-from tui.formatting import NETWORKS
 from tui.widgets.axes import step_labels
 from tui.widgets.sample_rows import SampleRow, rows_of, sentences_of
 
@@ -195,10 +194,10 @@ class Samples(DataTable[Text]):
         ssrn_steps = {one.sample.ssrn_step for one in self._rows if one.sample}
         own = row.sample.ssrn_step if row.sample else None
         if own is None or row.network == "ssrn":
-            return NETWORKS[row.network]
+            return NETWORK_TITLES[row.network]
         worth_saying = len(ssrn_steps) > 1 or self.size.width >= _SSRN_FROM
         ssrn = f" · SSRN {formatting.short_steps(own)}" if worth_saying else ""
-        return NETWORKS[row.network] + ssrn
+        return NETWORK_TITLES[row.network] + ssrn
 
     def _mark(self, row: SampleRow) -> Text:
         """Say whether a sample is new, was heard, is playing or is still to be made."""

@@ -9,10 +9,10 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
+from engine.choices import NETWORK_TITLES
 from engine.formatting import duration, printable
 from engine.run.snapshot import LossCurve, Phase, Snapshot
 from tui import formatting
-from tui.formatting import NETWORKS
 from tui.widgets.status_line import Part, StatusLine, fitting, join, line
 
 _MIN_BAR = 6
@@ -100,7 +100,7 @@ def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = Fal
     """Show the voice, the network, the device and how busy it is, the phase and the time."""
     left = [
         Part(printable(snapshot.voice), "bold $primary"),
-        Part(NETWORKS[snapshot.network], "bold"),
+        Part(NETWORK_TITLES[snapshot.network], "bold"),
         Part(snapshot.preset, rank=5),
         Part(f"{snapshot.recipe} recipe" if snapshot.recipe else "", rank=7),
         Part(_NOISE_OF_DEVICES.sub("", snapshot.device), rank=2),
