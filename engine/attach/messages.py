@@ -8,7 +8,7 @@ from engine.choices import NetworkName
 from engine.run.commands import Audition, Command, MarkHeard
 from engine.run.snapshot import Phase
 
-VERSION = 7
+VERSION = 8
 """Of the protocol; both sides refuse any other."""
 
 MAX_FROM_CLIENT = 64 * 1024

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from engine.advice.comparisons import Standing, ranking_of, standing_of
 from engine.choices import NetworkName
 from engine.data.clips import METADATA
 from engine.data.metadata import parse_lines, read_bytes, recording_key, split_lines
 from engine.errors import InputError
-from engine.evaluation.comparisons import Standing, ranking_of, standing_of
 from engine.evaluation.equal_loudness import equally_loud
 from engine.formatting import printable
 from engine.run.commands import Audition, clean_sentence

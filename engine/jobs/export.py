@@ -9,13 +9,13 @@ from typing import Any
 
 import torch
 
+from engine.advice.kept import resolve
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, write_checkpoint
 from engine.checkpoints.state import DamagedCheckpointError
 from engine.errors import InputError
 from engine.files import SHARED, fsync, new_folder, replacing
 from engine.formatting import duration, printable, timestamp
 from engine.run.sample import StepChoice
-from engine.speech.kept import resolve
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.layout import CheckpointEntry
 from engine.voice.settings import VoiceSettings

@@ -61,7 +61,7 @@ def _comparisons(voice: Voice) -> dict[str, Any]:
     comparisons = read_comparisons(voice)
     if not comparisons:
         return {}
-    from engine.evaluation.comparisons import describe_comparisons  # most voices need no numpy
+    from engine.advice.comparisons import describe_comparisons  # most voices need no numpy
 
     return describe_comparisons(comparisons)
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.advice.kept import kept_checkpoints
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.jobs.info import describe
 from engine.run.commands import MAX_SENTENCES, Audition, Command, MarkHeard
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.speech.kept import kept_checkpoints
 from engine.speech.sample_list import SampleList
 from engine.voice.folder import Voice
 from engine.voice.samples import read_samples

@@ -8,6 +8,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
+from engine.run.evaluation import Notice, NoticeKind
 from engine.run.sample import Sample
 from engine.run.snapshot import AttentionPlot, Event, Snapshot
 
@@ -66,6 +67,10 @@ class Publisher:
         """
         self.event(text, severity)
         self._append("warnings", Event(time.time(), short or text, severity), 50)
+
+    def notify(self, kind: NoticeKind, text: str) -> None:
+        """Tell the person wherever they are; the log is told by `event` or `warn`."""
+        self._append("notices", Notice(time.time(), kind, text), 50)
 
     def add_plot(self, plot: AttentionPlot) -> None:
         """Append a plot of the attention."""

@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from engine.choices import NetworkName
 from engine.errors import InputError
+from engine.run.evaluation import BestBy, Misreading
 from engine.serialization import MAX_NUMBER
 
 StepChoice = Annotated[int, Meta(ge=0, le=MAX_NUMBER)] | Literal["best", "base"]
@@ -55,6 +56,8 @@ class Sample:
     for_comparison: bool = False
     """Whether it was made for a blind comparison: no screen plays it by itself, for it would say
     whose sound it is."""
+    misreadings: tuple[Misreading, ...] = ()
+    """Words that were skipped, repeated or stuck, in the order of the sound."""
 
     @property
     def network(self) -> NetworkName:
@@ -82,6 +85,8 @@ class KeptCheckpoint:
     held_out: float | None = None
     """The held-out loss at its step; None where that is not known."""
     best: bool = False
-    """Whether it has the least held-out loss of those on disk."""
+    """Whether it is the one to export; see `engine.advice.best`."""
+    best_by: tuple[BestBy, ...] = ()
+    """What it is the best by; such checkpoints are never pruned."""
     base: bool = False
     """Whether it holds the weights that training began from."""

@@ -18,6 +18,7 @@ from engine.choices import NetworkName
 from engine.formatting import plural
 from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.machine.gpu import GpuReading
+from engine.run.evaluation import Advice, CheckpointScores, Misreading, Notice, Recommendation
 from engine.run.sample import KeptCheckpoint, Sample, Speaking
 from engine.run.stop import StopPoint
 
@@ -103,6 +104,7 @@ class AttentionPlot:
     """`(N, T)`: characters × coarse frames; read-only."""
     source: str
     """What was attended to, in a word or two: `held-out LJ001-0004`."""
+    misreadings: tuple[Misreading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +270,18 @@ class Snapshot:
     """What the voice speaks at checkpoints; an audition speaks the first unless told otherwise."""
     checkpoints: tuple[KeptCheckpoint, ...] = ()
     """Of both networks, oldest first: what `Audition` can name."""
+    scores: tuple[CheckpointScores, ...] = ()
+    """What the judge measured of the network's checkpoints, oldest first."""
+    evaluating: int | None = None
+    """The step of the checkpoint that is being evaluated at this moment."""
+    judge_absent: str = ""
+    """Why models take no part in the evaluation: `voicecoach[judge] is not installed`."""
+    advice: Advice | None = None
+    """Whether it pays to go on; None before there is anything to say."""
+    recommended: Recommendation | None = None
+    """The checkpoint to export; None before one was measured."""
+    notices: tuple[Notice, ...] = ()
+    """What the person is told wherever they are, oldest first; the last few dozen."""
     auditioning: bool = False
     """Whether a sample is being made, or waits for that."""
     speaking: Speaking | None = None

@@ -7,11 +7,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import monotonic, time
 
+from engine.advice.kept import kept_checkpoints
 from engine.choices import NetworkName
 from engine.run.publisher import Publisher
 from engine.run.sample import Sample
 from engine.speech.audition import Auditions
-from engine.speech.kept import kept_checkpoints
 from engine.voice.folder import Voice
 from engine.voice.layout import step_of
 from engine.voice.thinning import superseded_samples

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import block_diag
 
+from engine.advice.kept import resolve
 from engine.checkpoints.checkpoint import (
     Checkpoint,
     find_newest_good,
@@ -20,7 +21,6 @@ from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.run.sample import StepChoice
 from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, speak_as_bbc
-from engine.speech.kept import resolve
 from engine.speech.loudness import join
 from engine.speech.reading import nothing_to_speak
 from engine.speech.sound_stream import PAUSE_SECONDS, SoundStream, magnitude_of

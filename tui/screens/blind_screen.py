@@ -13,9 +13,9 @@ from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
+from engine.advice.comparisons import Standing
 from engine.errors import EngineError, VoicecoachError
 from engine.evaluation.blind_test import BlindTest, Round
-from engine.evaluation.comparisons import Standing
 from engine.files import write_whole
 from engine.formatting import printable
 from engine.run.snapshot import Phase, Snapshot

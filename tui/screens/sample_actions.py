@@ -1,7 +1,7 @@
 """What the keys for samples do: speak, play, fetch, compare."""
 
+from engine.advice.comparisons import Standing
 from engine.choices import NETWORK_TITLES
-from engine.evaluation.comparisons import Standing
 from engine.run.commands import Audition, Command
 from tui.keys import find
 from tui.screens.blind_screen import BlindScreen

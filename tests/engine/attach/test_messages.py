@@ -212,8 +212,8 @@ def refused(sent: bytes, kind=FromClient) -> str:
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b'{"v":3,"kind":"Hello","role":"screen"}\n', "uses version 3 of the protocol, not 7"),
-        (b'{"v": 9}\n', "uses version 9 of the protocol, not 7"),
+        (b'{"v":3,"kind":"Hello","role":"screen"}\n', "uses version 3 of the protocol, not 8"),
+        (b'{"v": 9}\n', "uses version 9 of the protocol, not 8"),
         *((line, "does not speak voicecoach's protocol") for line in NO_GREETINGS),
     ],
 )

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from engine.advice.preference import MAX_MORE, SURE, Duel, Ranking
 from engine.choices import NETWORKS
-from engine.evaluation.preference import MAX_MORE, SURE, Duel, Ranking
 from engine.formatting import plural
 from engine.voice.comparisons import Comparison
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from engine.evaluation.comparisons import describe_comparisons, standing_of
+from engine.advice.comparisons import describe_comparisons, standing_of
 from engine.voice.comparisons import Comparison, append_comparison, read_comparisons
 
 

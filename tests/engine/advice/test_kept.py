@@ -4,9 +4,9 @@ import json
 
 import pytest
 
+from engine.advice.kept import kept_checkpoints, resolve
 from engine.errors import InputError
 from engine.run.sample import parse_step
-from engine.speech.kept import kept_checkpoints, resolve
 
 
 @pytest.fixture

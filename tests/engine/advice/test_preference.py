@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.evaluation.preference import MARGIN, SURE, Duel, Ranking
+from engine.advice.preference import MARGIN, SURE, Duel, Ranking
 
 COUNTS = st.integers(0, 30)
 

@@ -1,0 +1,125 @@
+"""What was measured of a checkpoint, which one is best, and whether it pays to go on."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from engine.choices import NetworkName
+
+BestBy = Literal["held-out", "judge", "listening"]
+"""What makes a checkpoint the best: its held-out loss, what `evaluate` measured, or what a person
+answered in blind comparisons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Misreading:
+    """A word that the attention of a sample passed over, went back to, or got stuck at."""
+
+    kind: Literal["skipped", "repeated", "stuck"]
+    word: str
+    start: int
+    """Its first symbol in the sentence as the voice read it."""
+    end: int
+    """The symbol after its last."""
+    seconds: float
+    """Where in the sample it happens; of a skipped word, where it should be heard."""
+    until: float
+    """Where it ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class SentenceMeasures:
+    """What was measured of one sentence that a checkpoint spoke."""
+
+    sentence: str
+    clip_id: str = ""
+    """The held-out clip whose text it is; empty where there is no recording of it."""
+    measures: dict[str, float] = field(default_factory=dict)
+    """By their names in `engine.advice.measures`; without those that could not be taken."""
+    misreadings: tuple[Misreading, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """What was measured of a checkpoint: a line of `evaluation.jsonl`."""
+
+    network: NetworkName
+    """The network that is evaluated. Text2Mel speaks sentences through `ssrn_step`; SSRN
+    resynthesises held-out recordings."""
+    step: int
+    time: float
+    """Seconds since the epoch."""
+    sentences: tuple[SentenceMeasures, ...]
+    ssrn_step: int | None = None
+    """Of the SSRN that made the sound; None without one."""
+    held_out: float | None = None
+    """Held-out loss of the EMA weights, those that speak."""
+    held_out_training: float | None = None
+    """The same of the weights in training."""
+    judges: tuple[str, ...] = ()
+    """The models that took part, with their versions."""
+    seconds: float = 0.0
+    """Processor time that it took."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """A measure of a checkpoint: the mean over sentences, and its 95 % bootstrap interval."""
+
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointScores:
+    """An evaluation in figures, as screens show it."""
+
+    network: NetworkName
+    step: int
+    scores: dict[str, Score]
+    """By their names in `engine.advice.measures`."""
+    sentences: int
+    """How many were measured."""
+    misread: int = 0
+    """In how many of them a word was skipped, repeated or stuck."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The checkpoint to export."""
+
+    network: NetworkName
+    step: int
+    reasons: tuple[str, ...]
+    """Why, each a clause: `least held-out loss (0.577)`."""
+    certainty: str
+    """How sure that is, in a clause: `clearly better than 17,855 in 3 of 4 measures`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Whether it pays to go on, with the price of it."""
+
+    kind: Literal["improving", "flat", "worse", "misread", "unknown"]
+    text: str
+    """One line for the screen, without its full stop."""
+    reasons: tuple[str, ...] = ()
+    """What it rests on, a sentence each, the strongest first."""
+    step: int = 0
+    """The step at which it was given."""
+    flat_since: int | None = None
+    """The step since which nothing has improved; `--stop-when flat` goes by it."""
+
+
+NoticeKind = Literal["stop", "budget", "diverged", "hangs", "spot", "disk", "verdict", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What a person away from the screen wants to know: the terminal rings, `--notify` sends it."""
+
+    time: float
+    """Seconds since the epoch."""
+    kind: NoticeKind
+    text: str
+    """A sentence without its full stop."""
