@@ -98,4 +98,5 @@ def _low(values: NDArray[np.float64]) -> NDArray[np.float64]:
     # The same figures must always give the same words.
     random = np.random.default_rng(0)
     drawn = random.integers(values.shape[-1], size=(_DRAWS, values.shape[-1]))
-    return np.asarray(np.quantile(values[..., drawn].mean(axis=-1), 0.025, axis=-1))
+    low = np.quantile(values[..., drawn].mean(axis=-1), 0.025, axis=-1)
+    return np.asarray(low, np.float64)
