@@ -65,7 +65,8 @@ class Duels:
         return f"{words}, clearly worse in {worse}" if worse else words
 
     def _between(self, step: int, other: int) -> NDArray[np.float64]:
-        return self.differences[self.steps.index(step), self.steps.index(other)]
+        own, others = self.steps.index(step), self.steps.index(other)
+        return np.asarray(self.differences[own, others], np.float64)
 
 
 def duels_between(evaluations: Sequence[Evaluation]) -> Duels | None:
