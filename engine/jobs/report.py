@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.advice.best import recommend
 from engine.advice.comparisons import describe_comparisons
 from engine.advice.kept import kept_checkpoints
 from engine.checkpoints.state import EMA_FILE, WEIGHTS_FILE, read_state
@@ -155,6 +156,7 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
         files=tuple(_files(voice, network)),
         comparisons=comparisons,
         standings=tuple(one["standing"] for one in standings if one["answers"]),
+        recommended=recommend(voice, network),
     )
 
 

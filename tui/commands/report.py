@@ -15,11 +15,7 @@ def report(
     voice: Annotated[Path, typer.Argument(help="The voice folder.")],
     out: Annotated[Path, typer.Option(metavar="FILE.html", help="The file to write.")],
 ) -> int:
-    """Write one HTML file about a voice that needs no network: curves, samples, evaluation, spend.
-
-    It holds the sentences that were spoken and the recordings of held-out ones, but no paths,
-    addresses or log of this machine.
-    """
+    """Write one HTML file about a voice: curves, samples, recordings, evaluation, spend."""
     from engine.files import SHARED, write_whole
     from engine.formatting import format_bytes
     from engine.jobs.report import report_on

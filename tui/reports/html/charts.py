@@ -10,7 +10,7 @@ from tui.formatting import short_steps
 
 WIDTH, HEIGHT = 360, 200
 """Of a chart, in its own units: the width of a phone, so that its letters can be read there."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 10, 8, 22
+_LEFT, _RIGHT, _TOP, _BOTTOM = 46, 20, 8, 22
 _TICKS = 4
 # From this ratio on between the largest and the least, equal ratios are equally far apart.
 _LOG_RATIO = 6.0

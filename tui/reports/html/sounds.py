@@ -18,13 +18,12 @@ _RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 """What MP3 can have, in Hz."""
 
 
-def embedded(paths: Iterable[Path]) -> dict[Path, Markup]:
-    """The `data:` addresses of sounds: of the first ones, as many as there is room for.
+def embedded(paths: Iterable[Path], room: int = _MAX_BYTES) -> dict[Path, Markup]:
+    """The `data:` addresses of sounds: of the first ones, as many as fit into so many bytes.
 
     Those that cannot be read, or are no sentence by their length, are passed over.
     """
     found: dict[Path, Markup] = {}
-    room = _MAX_BYTES
     for path in dict.fromkeys(paths):
         try:
             address = data_address("audio/mpeg", _mp3(path))
