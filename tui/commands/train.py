@@ -10,14 +10,17 @@ import typer
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.mirror.address import EXAMPLES, is_mirror
+from engine.run.notifier import parse_addresses
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
+    BellOption,
     BudgetOption,
     DeviceOption,
     HeadlessOption,
     HoldOption,
+    NotifyOption,
     StopOption,
     app,
     reports_errors,
@@ -142,7 +145,9 @@ def train(
             "continues from there. Give it at every start.",
         ),
     ] = None,
+    notify: NotifyOption = None,
     hold: HoldOption = False,
+    bell: BellOption = True,
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = None,
 ) -> int:
@@ -170,6 +175,7 @@ def train(
         metadata_url=metadata_url,
         on_interrupt=on_interrupt,
         mirror=mirror,
+        notify=parse_addresses(notify or ()),
         hold=hold,
         restore=source if from_mirror else None,
     )
