@@ -119,11 +119,14 @@ class Recommendation:
     """How sure that is, in a clause: `clearly better than 17,855 in 3 of 4 measures`."""
 
 
+AdviceKind = Literal["improving", "flat", "worse", "misread", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Advice:
     """Whether it pays to go on, with the price of it."""
 
-    kind: Literal["improving", "flat", "worse", "misread", "unknown"]
+    kind: AdviceKind
     text: str
     """One line for the screen, without its full stop."""
     reasons: tuple[str, ...] = ()
