@@ -1,11 +1,11 @@
 """The checkpoints of a voice that can speak, and which of them a person means."""
 
+from engine.advice.best import find_best
 from engine.checkpoints.state import read_state
 from engine.choices import NETWORK_TITLES, NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.run.sample import KeptCheckpoint, StepChoice
 from engine.voice.folder import Voice
-from engine.voice.history import held_out_losses
 from engine.voice.layout import CheckpointEntry
 
 # Steps of an error that are named.
@@ -15,7 +15,8 @@ _NAMED = 8
 def kept_checkpoints(voice: Voice) -> tuple[KeptCheckpoint, ...]:
     """List the complete checkpoints of both networks, each network's oldest first.
 
-    The best of a network has the least held-out loss; of equal ones it is the earliest.
+    Raises:
+        InputError: as `engine.advice.best.find_best`.
     """
     return tuple(one for network in NETWORKS for one in _kept(voice, network))
 
@@ -24,15 +25,15 @@ def _kept(voice: Voice, network: NetworkName) -> list[KeptCheckpoint]:
     entries = voice.checkpoints(network)
     if not entries:
         return []
-    losses = held_out_losses(voice.history(network), [entry.step for entry in entries])
-    best = min(losses, key=lambda step: (losses[step], step), default=None)
-    base = _base_step(entries)
+    best, base = find_best(voice, network), _base_step(entries)
+    to_export = best.recommended.step if best.recommended else None
     return [
         KeptCheckpoint(
             network,
             step := entry.step,
-            held_out=losses.get(step),
-            best=step == best,
+            held_out=best.losses.get(step),
+            best=step == to_export,
+            best_by=tuple(by for by, one in best.by.items() if one == step),
             base=step == base,
         )
         for entry in entries

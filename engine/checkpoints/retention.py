@@ -25,11 +25,11 @@ def superseded(steps: Iterable[int], keep_newest: int, keep_every: int, base_ste
 
 
 def remove_superseded(
-    voice: Voice, network: NetworkName, base_step: int, saved: int | None = None
+    voice: Voice, network: NetworkName, base_step: int, keep: Iterable[int] = ()
 ) -> dict[Path, OSError]:
     """Remove the checkpoints of a network that are not kept, and what `sweep` finds.
 
-    Kept are also the base and the one that was just `saved`.
+    Kept are also the base and the steps to `keep`.
 
     Returns:
         The folders that cannot be removed, each with the reason; they do not hold up the others.
@@ -40,7 +40,7 @@ def remove_superseded(
     settings = voice.settings
     found = voice.checkpoints(network)
     steps = [entry.step for entry in found]
-    old = superseded(steps, settings.keep_newest, settings.keep_every, base_step) - {saved}
+    old = superseded(steps, settings.keep_newest, settings.keep_every, base_step) - {*keep}
     left = {}
     for entry in found:
         try:

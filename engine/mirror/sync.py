@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from engine.advice.best import best_steps
 from engine.checkpoints.retention import superseded
 from engine.checkpoints.state import MAX_TENSOR_BYTES, read_state
 from engine.choices import NETWORKS, NetworkName
@@ -173,9 +174,10 @@ class Sync:
         newest, settings = self._voice.newest(network), self._voice.settings
         try:
             base = 0 if newest is None else read_state(newest.path).base_step
+            best = best_steps(self._voice, network, steps)
         except InputError:
             return None  # just removed, or damaged: the next time will do
-        return superseded(steps, settings.keep_newest, settings.keep_every, base)
+        return superseded(steps, settings.keep_newest, settings.keep_every, base) - {*best.values()}
 
     def _is_safe(self, network: NetworkName, entry: CheckpointEntry) -> bool:
         """Whether the mirror has this very checkpoint, or it cannot be sent."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from engine.choices import NetworkName
+from engine.formatting import printable
 
 BestBy = Literal["held-out", "judge", "listening"]
 """What makes a checkpoint the best: its held-out loss, what `evaluate` measured, or what a person
@@ -24,6 +25,14 @@ class Misreading:
     """Where in the sample it happens; of a skipped word, where it should be heard."""
     until: float
     """Where it ends."""
+
+    @property
+    def words(self) -> str:
+        """What happens, and when: `skips “birch” at 0.8 s`."""
+        word = f"“{printable(self.word)}”"
+        if self.kind == "stuck":
+            return f"stuck on {word} from {self.seconds:.1f} to {self.until:.1f} s"
+        return f"{'skips' if self.kind == 'skipped' else 'repeats'} {word} at {self.seconds:.1f} s"
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +91,8 @@ class CheckpointScores:
     """How many were measured."""
     misread: int = 0
     """In how many of them a word was skipped, repeated or stuck."""
+    ceilings: dict[str, float] = field(default_factory=dict)
+    """What the recordings of these sentences score themselves, where a measure can say so."""
 
 
 @dataclass(frozen=True, slots=True)

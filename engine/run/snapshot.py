@@ -312,6 +312,19 @@ class Snapshot:
         return command
 
     @property
+    def export_command(self) -> str:
+        """The shell command that exports the recommended checkpoint; empty without one.
+
+        An export takes the newest SSRN whatever is recommended.
+        """
+        if self.recommended is None or self.recommended.network == "ssrn":
+            return ""
+        step = self.recommended.step
+        folder = shlex.quote(str(self.voice_folder))
+        out = shlex.quote(f"{self.voice}-{step}")
+        return f"voicecoach export {folder} --step {step} --out {out}"
+
+    @property
     def sentence(self) -> str:
         """The first of the sentences; empty before there is one."""
         return self.sentences[0] if self.sentences else ""

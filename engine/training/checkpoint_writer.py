@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from engine.advice.best import best_steps
 from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from engine.checkpoints.retention import remove_superseded
 from engine.choices import NetworkName
@@ -199,7 +200,8 @@ class CheckpointWriter:
         """
         try:
             self._voice.locate()
-            left = remove_superseded(self._voice, self._network, self._base_step, saved=step)
+            keep = (step, *best_steps(self._voice, self._network).values())
+            left = remove_superseded(self._voice, self._network, self._base_step, keep)
         except Exception as error:
             # The new one is safe, and what is left over does no harm.
             _log.exception("old checkpoints could not be removed")

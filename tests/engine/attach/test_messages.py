@@ -59,6 +59,8 @@ def values_of(hint) -> st.SearchStrategy:
         )
     if typing.get_origin(hint) is tuple and arguments[1:] == (Ellipsis,):
         return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
+    if typing.get_origin(hint) is dict:
+        return st.dictionaries(st.text(max_size=9), values_of(arguments[1]), max_size=2)
     if type(None) in arguments:
         others = [values_of(part) for part in arguments if part is not type(None)]
         return st.none() | st.one_of(others)
@@ -84,6 +86,8 @@ def equal(one: object, other: object) -> bool:
         return one.shape == other.shape and np.allclose(one, other, atol=1 / 400)
     if isinstance(one, float):
         return one == other or (math.isnan(one) and math.isnan(other))
+    if isinstance(one, dict):
+        return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
     if isinstance(one, tuple | list):
         return len(one) == len(other) and all(map(equal, one, other))
     if dataclasses.is_dataclass(one):

@@ -9,6 +9,7 @@ import pytest
 import torch
 from saved import steps
 
+from engine.advice.best import best_steps, recommend
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoints.retention import remove_superseded
 from engine.errors import EngineError
@@ -16,6 +17,7 @@ from engine.networks.specs import Text2MelSpec
 from engine.training.checkpoint_writer import CheckpointWriter, StateCopy
 from engine.training.learner import Learner
 from engine.training.recipe import recipe_named
+from engine.voice.comparisons import Comparison, append_comparison
 
 
 @pytest.fixture
@@ -105,8 +107,26 @@ def test_history_and_spend_are_made_safe_first(voice, write):
 def test_old_checkpoints_are_removed(voice, checkpoint, saved, newest, kept):
     for step in saved:
         save_checkpoint(replace(checkpoint, step=step), voice.checkpoint_folder("text2mel", step))
-    remove_superseded(voice, "text2mel", base_step=3, saved=newest)
+    remove_superseded(voice, "text2mel", base_step=3, keep=(newest,))
     assert steps(voice) == kept
+
+
+def test_the_best_is_never_removed(voice, write):
+    """Neither by held-out loss nor by what a person preferred, and that is to be exported."""
+    losses = {4: 0.9, 5: 0.3, 6: 0.5, 7: 0.6, 8: 0.7}
+    lines = [f'{{"step":{step},"loss":1.0,"held_out":{loss}}}' for step, loss in losses.items()]
+    voice.history("text2mel").write_text("\n".join(lines))
+    for when in range(6):
+        names = ("text2mel-4.wav", "text2mel-5.wav")
+        append_comparison(voice, Comparison(when, "text2mel", 4, 5, "a", "Hello.", names))
+    for step in losses:
+        assert write(step) is None
+    assert steps(voice) == [3, 4, 5, 7, 8]
+    assert best_steps(voice, "text2mel") == {"held-out": 5, "listening": 4}
+    advised = recommend(voice, "text2mel")
+    assert advised.step == 4
+    assert "4 wins: better than 5 in 6 of 6 answers" in advised.reasons[0]
+    assert "the least is 0.3000 at 5" in advised.reasons[1]
 
 
 @pytest.mark.slow

@@ -1,0 +1,158 @@
+"""Which checkpoint of a network is the best: by held-out loss, by the judge and by listening.
+
+No measure decides alone. Of the checkpoints that the judge cannot tell from its best, the one with
+the least held-out loss is recommended; what a person answered in blind comparisons comes first.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from engine.advice.comparisons import Standing, standing_of
+from engine.advice.duels import Duels, duels_between
+from engine.choices import NetworkName
+from engine.formatting import plural
+from engine.run.evaluation import BestBy, Evaluation, Recommendation
+from engine.voice.comparisons import read_comparisons
+from engine.voice.folder import Voice
+from engine.voice.history import held_out_losses
+
+
+@dataclass(frozen=True, slots=True)
+class Best:
+    """Which checkpoints of a network on disk are the best, and what is known of them."""
+
+    losses: Mapping[int, float] = field(default_factory=dict)
+    """Held-out losses of the EMA weights by step, as far as they are known."""
+    by: Mapping[BestBy, int] = field(default_factory=dict)
+    """The step that is the best by each; without those that cannot say it yet."""
+    recommended: Recommendation | None = None
+    """The one to export; None where nothing was measured."""
+
+
+def best_steps(
+    voice: Voice, network: NetworkName, steps: Iterable[int] | None = None
+) -> Mapping[BestBy, int]:
+    """The checkpoints that must never be pruned, by what they are the best by.
+
+    Args:
+        voice: the voice.
+        network: the network.
+        steps: those that there are; without them, those on disk.
+
+    Raises:
+        InputError: the history, the evaluations or the answers cannot be read.
+    """
+    return find_best(voice, network, steps).by
+
+
+def recommend(voice: Voice, network: NetworkName) -> Recommendation | None:
+    """The checkpoint to export, why, and how sure that is; None where nothing was measured.
+
+    Raises:
+        InputError: as `best_steps`.
+    """
+    return find_best(voice, network).recommended
+
+
+def find_best(voice: Voice, network: NetworkName, steps: Iterable[int] | None = None) -> Best:
+    """Find the best of a network's checkpoints; for arguments and errors see `best_steps`."""
+    on_disk = (entry.step for entry in voice.checkpoints(network))
+    steps = sorted(on_disk if steps is None else steps)
+    if not steps:
+        return Best()
+    evaluations = _evaluations(voice, network, steps)
+    measured = {one.step: one.held_out for one in evaluations if one.held_out is not None}
+    # The base and what a killed run left have no loss in the history.
+    losses = measured | held_out_losses(voice.history(network), steps)
+    duels = duels_between(evaluations)
+    standing = _listening(voice, network)
+    known = _Known(steps, losses, duels, standing)
+    return Best(losses, known.by(), known.recommendation(network))
+
+
+def _evaluations(voice: Voice, network: NetworkName, steps: Sequence[int]) -> list[Evaluation]:
+    return []
+
+
+def _listening(voice: Voice, network: NetworkName) -> Standing:
+    """What the blind answers say; also those about checkpoints that were pruned since."""
+    answers = [one for one in read_comparisons(voice) if one.network == network]
+    heard = sorted({step for one in answers for step in (one.a, one.b)})
+    return standing_of(answers, heard) if heard else Standing()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """All that was found out about the checkpoints of a network."""
+
+    steps: Sequence[int]
+    losses: Mapping[int, float]
+    duels: Duels | None
+    standing: Standing
+
+    def by(self) -> dict[BestBy, int]:
+        found: dict[BestBy, int | None] = {
+            "held-out": self._least_loss(self.steps),
+            "judge": self.duels.best if self.duels else None,
+            "listening": self.standing.best if self.standing.best in self.steps else None,
+        }
+        return {by: step for by, step in found.items() if step is not None}
+
+    def _least_loss(self, steps: Sequence[int]) -> int | None:
+        known = [step for step in steps if step in self.losses]
+        return min(known, key=lambda step: (self.losses[step], step), default=None)
+
+    def recommendation(self, network: NetworkName) -> Recommendation | None:
+        by = self.by()
+        if not by:
+            return None
+        step = by.get("listening", self._by_figures())
+        reasons = (*self._heard(step), *self._loss_of(step), *self._judged(step))
+        return Recommendation(network, step, reasons, self._certainty(step))
+
+    def _by_figures(self) -> int:
+        """The least held-out loss of those that are not clearly worse than the judge's best."""
+        if self.duels is None:
+            step = self._least_loss(self.steps)
+            assert step is not None
+            return step
+        worse = set(self.duels.clearly_worse_than(self.duels.best))
+        step = self._least_loss([step for step in self.steps if step not in worse])
+        return self.duels.best if step is None else step
+
+    def _heard(self, step: int) -> list[str]:
+        return [self.standing.words] if step == self.standing.best else []
+
+    def _loss_of(self, step: int) -> list[str]:
+        if step not in self.losses:
+            return []
+        loss, least = self.losses[step], self._least_loss(self.steps)
+        if step == least:
+            return [f"least held-out loss ({loss:.4f})"]
+        assert least is not None
+        return [f"held-out loss {loss:.4f}, the least is {self.losses[least]:.4f} at {least:,}"]
+
+    def _judged(self, step: int) -> list[str]:
+        if self.duels is None or step not in self.duels.steps:
+            return []
+        if step == self.duels.best:
+            won = f"{100 * self.duels.won(step):.0f} %"
+            return [f"wins {won} of the judge's comparisons with other checkpoints"]
+        return [f"as good as the judge's best, {self.duels.best:,}, as far as it can tell"]
+
+    def _certainty(self, step: int) -> str:
+        if len(self.steps) == 1:
+            return "there is no other"
+        if step == self.standing.best:
+            return f"decided by {plural(self.standing.answers, 'blind answer')}"
+        if self.duels is None:
+            return "the judge has not compared any yet"
+        if step not in self.duels.steps:
+            return "the judge has not measured it yet"
+        return self.duels.against(step, self._rival(step))
+
+    def _rival(self, step: int) -> int:
+        """The newest of those that the judge has measured, or the best other one."""
+        assert self.duels is not None
+        newest = self.duels.steps[-1]
+        return newest if newest != step else self.duels.runner_up(step)
