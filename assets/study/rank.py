@@ -201,8 +201,9 @@ def print_rank(all_series: Sequence[Series], measures: Sequence[str]) -> None:
     sets |= {f"without {name}": [one for one in measures if one != name] for name in measures}
     print("\n| set | tau |\n|---|---|")
     for title, names in sets.items():
-        found = [rank_by(one, names) for one in all_series]
-        print(f"| {title} | {mean_and_interval([tau for tau in found if not np.isnan(tau)])} |")
+        found = [tau for one in all_series if not np.isnan(tau := rank_by(one, names))]
+        if found:
+            print(f"| {title} | {mean_and_interval(found)} |")
 
 
 def main() -> int:
