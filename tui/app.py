@@ -30,6 +30,7 @@ from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.palette import Palette
 from tui.screens.run_screen import RunScreen
+from tui.screens.scores_screen import ScoresScreen
 from tui.themes import DARK, LIGHT, remember_theme, remembered_theme
 
 if TYPE_CHECKING:
@@ -162,21 +163,26 @@ class VoicecoachApp(App[ExitReason]):
             self.exit(ExitReason.ENDED)
             return
         self._ran = not snapshot.phase.before_steps
-        covered = self._show_check(snapshot)
+        covered = self._show_upper(snapshot)
         plots = self._polls % _POLLS_A_PLOT == 0
         self.run_screen.show(snapshot, plots=plots, covered=covered)
         self._polls += 1
 
-    def _show_check(self, snapshot: Snapshot) -> bool:
-        """Open the check screen while its question waits; return whether it covers the main one."""
-        there = [screen for screen in self.screen_stack if isinstance(screen, CheckScreen)]
+    def _show_upper(self, snapshot: Snapshot) -> bool:
+        """Show the snapshot on screens that cover the main one; return whether there are any.
+
+        The check screen opens while its question waits.
+        """
+        uppers = CheckScreen | ScoresScreen
+        there = [screen for screen in self.screen_stack if isinstance(screen, uppers)]
         for screen in there:
             screen.show(snapshot)
+        asks = snapshot.phase is Phase.CHECKED
+        asked = any(isinstance(screen, CheckScreen) for screen in there)
         # What is being typed into a dialog must not answer the question.
-        typing = isinstance(self.screen, ModalScreen)
-        if not there and not typing and snapshot.phase is Phase.CHECKED:
+        if asks and not asked and not isinstance(self.screen, ModalScreen):
             self.push_screen(CheckScreen(self.run_screen, snapshot))
-        return any(isinstance(screen, CheckScreen) for screen in self.screen_stack)
+        return any(isinstance(screen, uppers) for screen in self.screen_stack)
 
     def _is_over(self, snapshot: Snapshot) -> bool:
         """Return whether there is nothing left to show.

@@ -1,10 +1,12 @@
 """Numbers as the screen shows them, with units."""
 
 import math
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from engine.formatting import dollars as dollars
 from engine.formatting import duration, printable
+from engine.run.evaluation import Misreading
 
 
 def short_steps(count: float) -> str:
@@ -85,3 +87,15 @@ def rate_factor(factor: float) -> str:
 def gigabytes(used: int, total: int) -> str:
     """Write memory in use out of what there is: `3.1/80 GB`."""
     return f"{used / 1e9:.1f}/{total / 1e9:.0f} GB"
+
+
+def misreading_words(misreadings: Sequence[Misreading], width: int) -> str:
+    """Say which words were misread, as many as `width` cells hold: `skips “birch” at 0.8 s, +2`."""
+    told = ""
+    for count, one in enumerate(misreadings, start=1):
+        longer = f"{told}, {one.words}" if told else one.words
+        left = len(misreadings) - count
+        if told and len(longer) + (len(f", +{left}") if left else 0) > width:
+            return f"{told}, +{left + 1}"
+        told = longer
+    return told if len(told) <= width else f"{told[: max(0, width - 1)]}…"

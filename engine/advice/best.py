@@ -13,6 +13,7 @@ from engine.choices import NetworkName
 from engine.formatting import plural
 from engine.run.evaluation import BestBy, Evaluation, Recommendation
 from engine.voice.comparisons import read_comparisons
+from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
 from engine.voice.history import held_out_losses
 
@@ -71,7 +72,7 @@ def find_best(voice: Voice, network: NetworkName, steps: Iterable[int] | None = 
 
 
 def _evaluations(voice: Voice, network: NetworkName, steps: Sequence[int]) -> list[Evaluation]:
-    return []
+    return [one for one in read_evaluations(voice, network) if one.step in steps]
 
 
 def _listening(voice: Voice, network: NetworkName) -> Standing:

@@ -13,8 +13,11 @@ class Measure:
     means: str
     """What it says about the voice, in one sentence."""
     unit: str = ""
+    """What its values are in; with `%` they run from 0 to 100."""
     judge: bool = False
     """Whether it needs a model of `voicecoach[judge]`."""
+    sound: bool = False
+    """Whether it is taken of the sound, to which the SSRN adds its share."""
 
 
 MEASURES: dict[str, Measure] = {
@@ -33,15 +36,30 @@ MEASURES: dict[str, Measure] = {
         "attention focus", "higher", "How sharply each frame attends to one character."
     ),
     "off_diagonal": Measure("off the diagonal", "lower", "Attention away from a steady pace."),
-    "skipped": Measure("skipped", "lower", "Share of the characters passed over.", "%"),
-    "repeated": Measure("repeated", "lower", "Share of the characters read twice.", "%"),
-    "stuck": Measure("stuck", "lower", "Share of the time spent on one character too long.", "%"),
+    "coverage": Measure(
+        "uneven attention", "lower", "How unevenly characters are attended to: too little or much."
+    ),
+    "forced": Measure(
+        "attention put back",
+        "lower",
+        "Share of the frames in which attention left its place and was moved on by force.",
+        "%",
+    ),
+    "skipped": Measure("skipped", "lower", "Share of the text in words passed over.", "%"),
+    "repeated": Measure("repeated", "lower", "Share of the text in words read twice.", "%"),
+    "stuck": Measure("stuck", "lower", "Share of the time in which attention stood still.", "%"),
     "pace": Measure("pace", "lower", "How far the length is from what the text should take.", "%"),
-    "silence": Measure("longest silence", "lower", "The longest pause inside a sentence.", "s"),
-    "clipping": Measure("clipping", "lower", "Share of the samples at full scale.", "%"),
-    "looping": Measure("looping", "lower", "Share of the sound that repeats itself.", "%"),
+    "silence": Measure(
+        "longest silence", "lower", "The longest pause inside a sentence.", "s", sound=True
+    ),
+    "clipping": Measure(
+        "clipping", "lower", "Share of the samples at full scale.", "%", sound=True
+    ),
+    "looping": Measure(
+        "looping", "lower", "Share of the sound that repeats itself.", "%", sound=True
+    ),
     "mel_distortion": Measure(
-        "mel distortion", "lower", "Distance to the recording (MCD with DTW).", "dB"
+        "mel distortion", "lower", "Distance to the recording (MCD with DTW).", "dB", sound=True
     ),
     "error_rate": Measure(
         "recognition errors",
@@ -49,12 +67,20 @@ MEASURES: dict[str, Measure] = {
         "Errors of a speech recogniser beyond those on the recordings.",
         "%",
         judge=True,
+        sound=True,
     ),
     "naturalness": Measure(
-        "naturalness", "higher", "Predicted naturalness; the recordings' own is the ceiling.",
+        "naturalness",
+        "higher",
+        "Predicted naturalness; the recordings' own is the ceiling.",
         judge=True,
+        sound=True,
     ),
     "similarity": Measure(
-        "similarity to the speaker", "higher", "Likeness to the recordings' speaker.", judge=True
+        "similarity to the speaker",
+        "higher",
+        "Likeness to the recordings' speaker.",
+        judge=True,
+        sound=True,
     ),
-}  # fmt: skip
+}

@@ -30,8 +30,8 @@ from engine.voice.folder import RESTORING, SETTINGS, Voice
 from engine.voice.layout import step_folder
 from engine.voice.settings import VoiceSettings, parse_settings, settings_text
 
-_MERGED = ("spend.jsonl", "comparisons.jsonl")
-"""Files of lines of which some may be known here alone: what was paid, and what was answered."""
+_MERGED = ("spend.jsonl", "comparisons.jsonl", "evaluation.jsonl")
+"""Files of lines of which some may be known here alone: what was paid, answered and measured."""
 # Bytes; no such file has as many.
 _MAX_MERGED = 2**27
 # Bytes left free on the disk.
@@ -97,7 +97,8 @@ class Fetch:
     def what_is_ahead(self, voice: Voice) -> None:
         """Fetch each network of which the mirror has later steps than the voice in the folder.
 
-        Its spend becomes that of both, whatever either knows was paid; so do its comparisons.
+        Its spend becomes that of both, whatever either knows was paid; so do its comparisons and
+        evaluations.
         """
         with self._receiving():
             for network in NETWORKS:

@@ -39,6 +39,7 @@ VOICE_FILES = {
     "voice.toml": "voice.toml",
     "spend.jsonl": "spend.jsonl",
     "comparisons.jsonl": "comparisons.jsonl",
+    "evaluation.jsonl": "evaluation.jsonl",
     "corpus.json": "corpus.json",
     "check.json": "check.json",
     "text2mel-history.jsonl": "text2mel/history.jsonl",

@@ -1,14 +1,22 @@
 """What was measured of a checkpoint, which one is best, and whether it pays to go on."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from engine.choices import NetworkName
 from engine.formatting import printable
+from engine.run.stop import MAX_STEPS
 
 BestBy = Literal["held-out", "judge", "listening"]
 """What makes a checkpoint the best: its held-out loss, what `evaluate` measured, or what a person
 answered in blind comparisons."""
+
+
+_Step = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+_Figure = Annotated[float, Meta(ge=-1e9, le=1e9)]
+"""No measure comes near the limits, and a curve of those that did could not be drawn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class SentenceMeasures:
     sentence: str
     clip_id: str = ""
     """The held-out clip whose text it is; empty where there is no recording of it."""
-    measures: dict[str, float] = field(default_factory=dict)
+    measures: dict[str, _Figure] = field(default_factory=dict)
     """By their names in `engine.advice.measures`; without those that could not be taken."""
     misreadings: tuple[Misreading, ...] = ()
 
@@ -54,16 +62,20 @@ class Evaluation:
     network: NetworkName
     """The network that is evaluated. Text2Mel speaks sentences through `ssrn_step`; SSRN
     resynthesises held-out recordings."""
-    step: int
-    time: float
+    step: _Step
+    time: Annotated[float, Meta(ge=0, le=1e11)]
     """Seconds since the epoch."""
     sentences: tuple[SentenceMeasures, ...]
-    ssrn_step: int | None = None
+    ssrn_step: _Step | None = None
     """Of the SSRN that made the sound; None without one."""
-    held_out: float | None = None
+    weights: str = ""
+    """SHA-256 of the file of the weights that spoke: a step may be made again with others."""
+    held_out: _Figure | None = None
     """Held-out loss of the EMA weights, those that speak."""
-    held_out_training: float | None = None
+    held_out_training: _Figure | None = None
     """The same of the weights in training."""
+    ceilings: dict[str, _Figure] = field(default_factory=dict)
+    """What the recordings score themselves, as far as that was measured."""
     judges: tuple[str, ...] = ()
     """The models that took part, with their versions."""
     seconds: float = 0.0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from engine.files import write_whole
 
-# Pixels that the longer side of a picture should have at least, by a whole factor.
+# Pixels of the longer side of a picture beside a sample, by a whole factor.
 _LONG_SIDE = 640
 # Colours from no attention to all of it, (red, green, blue) at equal distances; brightness
 # rises evenly, so the picture also reads in grey.
@@ -17,22 +17,27 @@ _RAMP = ((8, 8, 32), (58, 32, 112), (142, 46, 118), (222, 92, 76), (250, 170, 62
 
 
 def write_attention(path: Path, attention: NDArray[np.float32]) -> None:
-    """Write an attention matrix `(N, T)` as a PNG; its folder has to be there.
-
-    The first character is the top row and the first frame the left column, every weight a square
-    of several pixels. Brightness follows the square root of the weight, so that faint attention
-    shows too.
+    """Write the picture of an attention matrix `(N, T)`; its folder has to be there.
 
     Raises:
         EngineError: the file cannot be written.
     """
+    write_whole(path, attention_picture(attention, _LONG_SIDE), make_folders=False)
+
+
+def attention_picture(attention: NDArray[np.float32], long_side: int = 1) -> bytes:
+    """An attention matrix `(N, T)` as a PNG, its longer side of so many pixels at least.
+
+    The first character is the top row and the first frame the left column, every weight a square
+    of one pixel or more. Brightness follows the square root of the weight, so that faint attention
+    shows too.
+    """
     shades = np.round(255 * np.sqrt(np.clip(np.nan_to_num(attention), 0, 1))).astype(np.uint8)
-    factor = max(1, _LONG_SIDE // max(1, *attention.shape))
+    factor = max(1, long_side // max(1, *attention.shape))
     places = np.linspace(0, len(_RAMP) - 1, 256)
     channels = [np.interp(places, range(len(_RAMP)), one) for one in zip(*_RAMP, strict=True)]
     palette = np.round(np.stack(channels, axis=1)).astype(np.uint8)
-    picture = _png(shades.repeat(factor, axis=0).repeat(factor, axis=1), palette)
-    write_whole(path, picture, make_folders=False)
+    return _png(shades.repeat(factor, axis=0).repeat(factor, axis=1), palette)
 
 
 def _png(pixels: NDArray[np.uint8], palette: NDArray[np.uint8]) -> bytes:

@@ -312,15 +312,18 @@ class Auditions:
         with self._growing(request, step, path) as on_sound:
             spoken = speaker.speak(sentence, cancelled=self._must_stop, on_sound=on_sound)
             write_attention(path.with_suffix(".png"), spoken.attention)
+        misread = spoken.misreadings(self._voice.settings.audio)
         if request.step is None and not request.automatic:
             attention = spoken.attention.copy()
             attention.flags.writeable = False
-            self._publisher.add_plot(AttentionPlot(step, spoken.symbols, attention, "audition"))
+            self._publisher.add_plot(
+                AttentionPlot(step, spoken.symbols, attention, "audition", misread)
+            )
         sample = Sample(step, sentence, path, spoken.seconds, speaker.note(spoken, sentence))
         return replace(
             sample, original=self._original_of(sentence), ssrn_step=speaker.ssrn_step,
             automatic=request.automatic, time=time(),
-            for_comparison=request.for_comparison,
+            for_comparison=request.for_comparison, misreadings=misread,
         )  # fmt: skip
 
     def _resynthesise(self, request: AuditionRequest, ssrn: Loaded) -> Sample:

@@ -1,10 +1,14 @@
 """A text as a voice spoke it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.audio import AudioSpec
+from engine.run.evaluation import Misreading
+from engine.speech.misreadings import misreadings
+from engine.speech.sound_stream import PAUSE_SECONDS
 from engine.speech.synthesizer import Spoken
 from engine.text.vocabulary import Vocabulary, split_sentences
 
@@ -37,6 +41,24 @@ class Utterance:
     def symbols(self) -> str:
         """The symbols that were read, an E after each part: the rows of `attention`."""
         return "".join(part.text + "E" for part in self.parts)
+
+    def misreadings(self, audio: AudioSpec) -> tuple[Misreading, ...]:
+        """What attention shows to be misread; words count in `symbols`, seconds in the sound."""
+        found: list[Misreading] = []
+        symbols, seconds = 0, 0.0
+        for part in self.parts:
+            found += (
+                replace(
+                    one, start=one.start + symbols, end=one.end + symbols,
+                    seconds=round(one.seconds + seconds, 3), until=round(one.until + seconds, 3),
+                )
+                for one in misreadings(
+                    part.text + "E", part.attention, audio.coarse_frame_seconds
+                )
+            )  # fmt: skip
+            symbols += len(part.text) + 1
+            seconds += len(part.mel) * audio.coarse_frame_seconds + PAUSE_SECONDS
+        return tuple(found)
 
     @property
     def finished(self) -> bool:

@@ -1,6 +1,7 @@
 """What a run reports: losses, their history, the held-out loss and the attention."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -13,6 +14,7 @@ from engine.machine.lock import FolderLostError
 from engine.networks.text2mel import Text2MelOutput
 from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Losses, LostSteps, Phase
+from engine.speech.misreadings import misreadings
 from engine.training.cost import CostMeter
 from engine.training.losses import LossParts
 from engine.training.setup import TrainingContext, micro_batches_notice
@@ -185,15 +187,20 @@ class Metrics:
         # Weights that diverged must not take the screen with them.
         weights = torch.nan_to_num(output.attention[0].float()).cpu().numpy().copy()
         weights.flags.writeable = False
-        plot = AttentionPlot(step, sentence, weights, f"held-out {clip.clip_id}")
-        self._publisher.add_plot(plot)
+        self._show_plot(AttentionPlot(step, sentence, weights, f"held-out {clip.clip_id}"))
         self._plots_writer.request()
 
     def _show_earlier_plots(self, step: int) -> None:
         """Show the attention of earlier runs, but not of steps that will be made again."""
         for plot in read_plots(self._context.voice.attention_plots(self._context.network)):
             if plot.step < step:  # that of this step is about to be drawn
-                self._publisher.add_plot(plot)
+                self._show_plot(plot)
+
+    def _show_plot(self, plot: AttentionPlot) -> None:
+        """Show attention with the words that it misreads."""
+        seconds = self._context.voice.settings.audio.coarse_frame_seconds
+        misread = plot.misreadings or misreadings(plot.sentence, plot.weights, seconds)
+        self._publisher.add_plot(replace(plot, misreadings=misread))
 
     def _write_plots(self) -> None:
         plots = self._publisher.snapshot.attention

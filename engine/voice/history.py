@@ -112,6 +112,32 @@ class _Series:
         return part
 
 
+def _curve(losses: _Series, held_out: _Series) -> LossCurve:
+    best = min(held_out.values, default=None)
+    best_step = 0 if best is None else held_out.steps[held_out.values.index(best)]
+    recent = losses.last(RECENT_STEPS).thinned()
+    return LossCurve(*losses.thinned(), *held_out.thinned(), best, best_step, *recent)
+
+
+def read_curve(path: Path) -> LossCurve:
+    """The curve of a history that stays as it is; an empty one where there is none.
+
+    Raises:
+        InputError: the file is larger than any history, or cannot be read.
+    """
+    losses, held_out = _Series(), _Series()
+    try:
+        latest = {one.line.step: one.line for one in _read_lines(path) if one.line.loss is not None}
+    except FileNotFoundError:
+        latest = {}
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+    for step in sorted(latest):
+        losses.add(step, latest[step].loss)
+        held_out.add(step, latest[step].held_out)
+    return _curve(losses, held_out)
+
+
 class History:
     """The history of a network: each logged step once on disk, thinned in memory.
 
@@ -146,12 +172,7 @@ class History:
     @property
     def curve(self) -> LossCurve:
         """The whole run in a few hundred points."""
-        best = min(self._held_out.values, default=None)
-        best_step = 0 if best is None else self._held_out.steps[self._held_out.values.index(best)]
-        recent = self._losses.last(RECENT_STEPS).thinned()
-        return LossCurve(
-            *self._losses.thinned(), *self._held_out.thinned(), best, best_step, *recent
-        )
+        return _curve(self._losses, self._held_out)
 
     @property
     def last_held_out(self) -> float | None:

@@ -13,6 +13,7 @@ from msgspec import Meta
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.files import append_line, read_plain, write_whole
+from engine.run.evaluation import Misreading
 from engine.run.sample import Sample
 from engine.run.stop import MAX_STEPS
 from engine.serialization import from_json, to_json
@@ -47,6 +48,7 @@ class _Line:
     time: Annotated[float, Meta(ge=0, le=10**11)] = 0.0
     heard: bool = False
     for_comparison: bool = False
+    misreadings: tuple[Misreading, ...] = ()
 
 
 def append_sample(voice: Voice, sample: Sample) -> None:
@@ -70,6 +72,7 @@ def _line(sample: Sample) -> str:
         time=round(sample.time, 3),
         heard=sample.heard,
         for_comparison=sample.for_comparison,
+        misreadings=sample.misreadings,
     )
     return to_json(line).decode()
 
@@ -112,6 +115,7 @@ def _sample(voice: Voice, line: _Line) -> Sample:
         time=line.time,
         heard=line.heard,
         for_comparison=line.for_comparison,
+        misreadings=line.misreadings,
     )
 
 

@@ -1,3 +1,5 @@
+import os
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -48,3 +50,20 @@ def sshd(tmp_path: Path) -> Iterator[Sshd]:
     server = Sshd(tmp_path / "sshd")
     yield server
     server.end()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[object]:
+    """A browser without a window, in which sounds may play without a click."""
+    program = shutil.which("chromium")
+    if program is None and "VOICECOACH_REQUIRE_PROGRAMS" not in os.environ:
+        pytest.skip("chromium is not installed")
+    from playwright.sync_api import sync_playwright
+
+    # Chromium's own sandbox does not work in containers, nor for root.
+    arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
+    with (
+        sync_playwright() as playwright,
+        playwright.chromium.launch(executable_path=program, args=arguments) as browser,
+    ):
+        yield browser

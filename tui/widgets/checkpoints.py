@@ -4,8 +4,22 @@ from rich.text import Text
 from textual.widgets import DataTable
 
 from engine.choices import NETWORK_TITLES
+from engine.run.evaluation import BestBy
 from engine.run.sample import KeptCheckpoint
 from tui import formatting
+
+_BEST_BY: dict[BestBy, str] = {
+    "held-out": "held-out",
+    "judge": "scores",
+    "listening": "by ear",
+}
+
+
+def best_words(checkpoint: KeptCheckpoint) -> str:
+    """Say what a checkpoint is the best by, with a star on the one to export; or nothing."""
+    by = ", ".join(_BEST_BY[one] for one in checkpoint.best_by)
+    words = f"best {by}".rstrip() if by or checkpoint.best else ""
+    return f"★ {words}" if checkpoint.best else words
 
 
 class Checkpoints(DataTable[Text]):
@@ -34,11 +48,11 @@ class Checkpoints(DataTable[Text]):
 
 
 def _cells(one: KeptCheckpoint, *, is_newest: bool) -> list[Text]:
-    reasons = {"newest": is_newest, "★ best held-out": one.best, "base": one.base}
+    reasons = {"newest": is_newest, best_words(one): True, "base": one.base}
     held_out = "" if one.held_out is None else formatting.loss(one.held_out)
     return [
         Text(f"{one.step:,}", justify="right"),
         Text(NETWORK_TITLES[one.network]),
         Text(held_out, justify="right"),
-        Text(", ".join(reason for reason, holds in reasons.items() if holds)),
+        Text(", ".join(reason for reason, holds in reasons.items() if reason and holds)),
     ]

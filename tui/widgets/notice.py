@@ -1,7 +1,6 @@
 """What is out of the ordinary, said on top: preparing, checked, paused, at the stop, failed."""
 
 from datetime import datetime
-from textwrap import wrap
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -15,12 +14,11 @@ from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import BUDGET_WARNING_SHARE
 from tui.formatting import clock, countdown, dollars, price
 from tui.reports.check_words import errors_words
+from tui.widgets.status_line import in_lines
 
 _DEFAULT_WIDTH = 78
 """Cells of the narrowest usual screen, for as long as the width is not known."""
 _RENT = "the machine still costs"
-_MIN_WIDTH = 8
-"""Cells that a text has in its second line, however narrow the screen."""
 
 
 class Notice(Vertical):
@@ -112,7 +110,7 @@ class Notice(Vertical):
             return _offer(text, *keys, style="bold $warning", reading=self._reading)
         room = len(f"  d {dismiss}")
         width = self.content_size.width or _DEFAULT_WIDTH
-        words = _in_two_lines(printable(warning.text), width, room)
+        words = in_lines(printable(warning.text), width, 2, room)
         colour = "$error" if warning.severity == "error" else "$warning"
         return _offer(words, ("d", dismiss), style=f"bold {colour}")
 
@@ -304,12 +302,3 @@ def _offer(
         if key in "dq" or not reading
     )
     return Content.assemble((text, style), "  ", named)
-
-
-def _in_two_lines(text: str, width: int, taken: int) -> str:
-    """Shorten a text to two lines, with `taken` cells of the second left free."""
-    first, *rest = wrap(text, width) or [""]
-    if not rest:
-        return text
-    room = max(_MIN_WIDTH, width - taken)
-    return f"{first} {wrap(' '.join(rest), room, max_lines=1, placeholder='…')[0]}"

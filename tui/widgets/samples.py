@@ -8,12 +8,13 @@ from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
 from engine.choices import NETWORK_TITLES, NetworkName
-from engine.formatting import printable
+from engine.formatting import plural, printable
 from engine.run.sample import Sample
 from engine.run.snapshot import Snapshot
 from tui import formatting
 from tui.audio.sound_card import PlayerStatus
 from tui.widgets.axes import step_labels
+from tui.widgets.checkpoints import best_words
 from tui.widgets.sample_rows import SampleRow, rows_of, sentences_of
 
 _UNSPOKEN = "not spoken yet"
@@ -179,7 +180,7 @@ class Samples(DataTable[Text]):
             Text(f"{'▸' if is_selected else ' '}{step}", style="bold" if is_selected else ""),
             Text(f"{sample.seconds:.1f} s" if sample else "", justify="right"),
             self._mark(row),
-            self._tags(row),
+            self._tags(row, is_selected=is_selected),
         ]
         if self._is_roomy:
             cells.insert(1, Text(self._network(row)))
@@ -217,18 +218,26 @@ class Samples(DataTable[Text]):
         widest = _PLAYING if all(one.sample for one in self._rows) else _UNSPOKEN
         return Text(text.ljust(len(widest)), style=style)
 
-    def _tags(self, row: SampleRow) -> Text:
-        """Say what is special about a row."""
+    def _tags(self, row: SampleRow, *, is_selected: bool) -> Text:
+        """Say what is special about a row; of the selected one, which words were misread."""
         sample, checkpoint = row.sample, row.checkpoint
         note = printable(sample.note) if sample else ""
         tags = {
             "marked": (row.network, row.step) in self.marked,
-            "★ best held-out": checkpoint is not None and checkpoint.best,
+            self._misread(sample, in_words=is_selected): True,
+            best_words(checkpoint) if checkpoint else "": True,
             "base": checkpoint is not None and checkpoint.base and note != "base",
             note: True,
             "automatic": sample is not None and sample.automatic and self._is_roomy,
         }
         return Text(" · ".join(tag for tag, holds in tags.items() if tag and holds))
+
+    def _misread(self, sample: Sample | None, *, in_words: bool) -> str:
+        if sample is None or not sample.misreadings:
+            return ""
+        misread = sample.misreadings
+        words = formatting.misreading_words(misread, self.size.width // 2) if in_words else ""
+        return f"✗ {words or plural(len(misread), 'misreading')}"
 
     def _show_title(self) -> None:
         several = ""

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from engine.run.evaluation import Misreading
 from engine.run.sample import Sample
 from engine.voice.samples import append_sample, read_samples, sample_name, slug, unused_path
 
@@ -31,7 +32,10 @@ def test_samples_whose_files_are_there_are_listed(make_voice):
     assert read_samples(voice) == []
     voice.make_samples()
     (voice.samples / "a.wav").touch()
-    kept = Sample(5, "Ça va?", voice.samples / "a.wav", 1.25, "base", voice.samples / "b.wav")
+    kept = Sample(
+        5, "Ça va?", voice.samples / "a.wav", 1.25, "base", voice.samples / "b.wav",
+        misreadings=(Misreading("stuck", "va", 3, 5, 0.4, 1.2),),
+    )  # fmt: skip
     for sample in (kept, Sample(6, "Gone.", voice.samples / "gone.wav", 1.0, "")):
         append_sample(voice, sample)
     with (voice.samples / "samples.jsonl").open("a") as file:

@@ -1,6 +1,5 @@
-"""Pages of the real command, runs that they show, and Chromium."""
+"""Pages of the real command, and runs that they show."""
 
-import os
 import shutil
 import subprocess
 import sys
@@ -78,23 +77,6 @@ def run(
     run = TrainingRun(voice, "--checkpoint-every", "10", XDG_STATE_HOME=state)
     yield run
     run.end()
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[object]:
-    """A browser without a window, in which sounds may play without a click."""
-    program = shutil.which("chromium")
-    if program is None and "VOICECOACH_REQUIRE_PROGRAMS" not in os.environ:
-        pytest.skip("chromium is not installed")
-    from playwright.sync_api import sync_playwright
-
-    # Chromium's own sandbox does not work in containers, nor for root.
-    arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required"]
-    with (
-        sync_playwright() as playwright,
-        playwright.chromium.launch(executable_path=program, args=arguments) as browser,
-    ):
-        yield browser
 
 
 @pytest.fixture
