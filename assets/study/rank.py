@@ -15,15 +15,15 @@ from itertools import combinations
 from pathlib import Path
 
 import numpy as np
-from engine.advice.duels import duels_between
-from engine.voice.evaluations import read_evaluations
 from numpy.typing import NDArray
 from plant import ANSWERS
 
+from engine.advice.duels import duels_between
 from engine.advice.measures import MEASURES
 from engine.choices import NetworkName
 from engine.errors import InputError, VoicecoachError
 from engine.run.evaluation import Evaluation, SentenceMeasures
+from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
 
 Values = NDArray[np.float64]
@@ -38,8 +38,7 @@ class Series:
 
     name: str
     values: Mapping[str, Values]
-    """`(places, sentences)` of each measure; those that were not taken of every sentence are
-    missing."""
+    """`(places, sentences)` of each measure, NaN where it was not taken."""
 
 
 def gather(argument: str) -> list[dict[str, str]]:
@@ -56,7 +55,7 @@ def gather(argument: str) -> list[dict[str, str]]:
         answers = json.loads((Path(folder) / ANSWERS).read_text("utf-8"))
         network, steps = answers["network"], answers["best_to_worst"]
     voice = Voice.open(Path(folder))
-    found = {one.step: one for one in read_evaluations(voice) if one.network == network}
+    found = {one.step: one for one in read_evaluations(voice, network)}
     if missing := [step for step in steps if step not in found]:
         raise InputError(f"{folder} has no evaluation of {missing}; run `voicecoach evaluate`.")
     name = f"{voice.name} {network}"
@@ -68,7 +67,7 @@ def _rows(name: str, place: int, evaluation: Evaluation) -> list[dict[str, str]]
     return [
         {
             **dict(zip(KEYS, (name, str(place), str(number)), strict=True)),
-            **{key: f"{x:.5g}" for key, x in {**one.measures, **whole}.items() if x is not None},
+            **{key: f"{x:.5g}" for key, x in {**whole, **one.measures}.items() if x is not None},
         }
         for number, one in enumerate(evaluation.sentences)
     ]
@@ -86,10 +85,14 @@ def _series(name: str, rows: Sequence[Mapping[str, str]]) -> Series:
     places = 1 + max(int(row["place"]) for row in rows)
     values = {}
     for measure in MEASURES:
-        if all(row.get(measure) for row in rows):
-            flat = [float(row[measure]) for row in rows]
-            values[measure] = np.array(flat).reshape(places, -1)
+        flat = [float(row.get(measure) or "nan") for row in rows]
+        values[measure] = np.array(flat).reshape(places, -1)
     return Series(name, values)
+
+
+def complete(values: Values) -> Values:
+    """Return the sentences of which every checkpoint has the measure, `(places, sentences)`."""
+    return values[:, np.isfinite(values).all(axis=0)]
 
 
 def better_by(measure: str, values: Values) -> Values:
@@ -134,13 +137,13 @@ def order_of(differences: Values) -> Order:
 
 def rank_by(series: Series, measures: Iterable[str]) -> float:
     """Kendall's tau of the judge's rank over some measures, as the product computes it."""
-    names = [name for name in measures if name in series.values]
     places, sentences = next(iter(series.values.values())).shape
     evaluations = [
         Evaluation(
             "text2mel", place, 0.0,
             tuple(
-                SentenceMeasures(str(n), "", {m: float(series.values[m][place, n]) for m in names})
+                SentenceMeasures(str(n), "", {m: float(x) for m in measures
+                                              if np.isfinite(x := series.values[m][place, n])})
                 for n in range(sentences)
             ),
         )
@@ -168,9 +171,9 @@ def print_measures(all_series: Sequence[Series]) -> None:
     )
     table = {
         name: {
-            one.name: order_of(better_by(name, one.values[name]))
+            one.name: order_of(better_by(name, complete(one.values[name])))
             for one in all_series
-            if name in one.values
+            if complete(one.values[name]).size
         }
         for name in MEASURES
     }
