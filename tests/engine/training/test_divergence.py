@@ -118,6 +118,8 @@ def test_many_skips_in_a_row_roll_back_with_half_the_rate(
     assert snapshot.phase is Phase.STOPPED
     assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (20, 0.5, 1)
     [text] = events(training, snapshot, "diverged")
+    assert snapshot.notices[0].text == text
+    assert [one.kind for one in snapshot.notices] == ["diverged", "stop"]
     assert "at step 15: 5 steps in a row" in text
     assert "rolled back to 10, learning rate × 0.5, new batch order (1 of 3)" in text
     assert steps(voice) == [0, 10, 20]
@@ -178,6 +180,7 @@ def test_a_diverged_run_fails_where_nobody_answers(hopeless, training, command):
     assert isinstance(session.error, DivergedError)
     assert session.error.exit_code == 1
     assert "diverged at step 15" in snapshot.failure
+    assert [one.kind for one in snapshot.notices] == ["diverged"] * 4 + ["failed"]
     assert "rolled back to 10" in snapshot.failure
     if isinstance(command, TerminalStalled):
         assert snapshot.ended_because
