@@ -82,9 +82,9 @@ AsciiOption = Annotated[
 DeviceOption = Annotated[str, typer.Option(help="auto, cpu, or a GPU such as cuda:0.")]
 
 
-def checkpoint_option(does: str) -> Any:  # noqa: ANN401 (as typer.Option)
+def checkpoint_option(does: str, *names: str) -> Any:  # noqa: ANN401 (as typer.Option)
     """Return the option that names a checkpoint, for `parse_step` to read."""
-    return typer.Option(metavar="STEP|best|base", help=does, show_default="the newest")
+    return typer.Option(*names, metavar="STEP|best|base", help=does, show_default="the newest")
 
 
 HoldOption = Annotated[

@@ -118,6 +118,11 @@ class Recommendation:
     certainty: str
     """How sure that is, in a clause: `clearly better than 17,855 in 3 of 4 measures`."""
 
+    @property
+    def words(self) -> str:
+        """The step, why it and how sure, in a sentence without its full stop."""
+        return f"{self.step:,}: {'; '.join((*self.reasons, self.certainty))}"
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:

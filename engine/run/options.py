@@ -8,6 +8,7 @@ from typing import Literal
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.machine.cloud.metadata import require_base
+from engine.run.sample import StepChoice
 from engine.run.stop import MAX_USD, NONE, STOP_FORMS_IN_A_SHELL, Stop, parse_budget, parse_stop
 
 Price = float | Literal["auto"]
@@ -87,6 +88,8 @@ class TrainOptions:
     network: NetworkName = "text2mel"
     source: Path | None = None
     """A voice, an export or a checkpoint whose weights a new voice starts from."""
+    source_step: StepChoice | None = None
+    """Which checkpoint of the source's network; None for its newest."""
     vocabulary: str | None = None
     """The symbols of a new voice; without them it has those of its source."""
     cleaner: CleanerName | None = None
@@ -139,6 +142,8 @@ class TrainOptions:
             )
         if self.budget is not None and not 0 <= self.budget <= MAX_USD:
             raise InputError(f"--budget is {self.budget}; give US dollars, such as 30, or none")
+        if self.source_step is not None and self.source is None:
+            raise InputError("--from-step goes with --from and the folder of a voice")
         if self.metadata_url is not None:
             require_base(self.metadata_url)
         if self.on_interrupt is not None and not self.on_interrupt.strip():

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from engine.checkpoints.state import Unlogged
 from engine.errors import EngineError
+from engine.evaluation.losses import LossParts
 from engine.formatting import dollars, duration, plural
 from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
@@ -16,7 +17,6 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import AttentionPlot, Losses, LostSteps, Phase
 from engine.speech.misreadings import misreadings
 from engine.training.cost import CostMeter
-from engine.training.losses import LossParts
 from engine.training.setup import TrainingContext, micro_batches_notice
 from engine.voice.attention_plots import read_plots, save_plots
 from engine.voice.history import EVALUATE_EVERY, History

@@ -11,6 +11,7 @@ from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, Pre
 from engine.errors import InputError
 from engine.mirror.address import EXAMPLES, is_mirror
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
+from engine.run.sample import parse_step
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
@@ -20,6 +21,7 @@ from tui.command_line import (
     HoldOption,
     StopOption,
     app,
+    checkpoint_option,
     reports_errors,
 )
 from tui.process.terminal import has_terminal
@@ -48,6 +50,10 @@ def train(
             help="A voice, an export or a checkpoint to start a new voice from; or the mirror of a "
             "voice, to continue it here; nothing is written there unless --mirror names it.",
         ),
+    ] = None,
+    source_step: Annotated[
+        str | None,
+        checkpoint_option("The checkpoint of --from to start from.", "--from-step"),
     ] = None,
     vocabulary: Annotated[
         str | None,
@@ -153,6 +159,7 @@ def train(
         dataset=dataset,
         network=network,
         source=None if source is None or from_mirror else Path(source),
+        source_step=None if source_step is None else parse_step(source_step, "--from-step"),
         vocabulary=vocabulary,
         cleaner=cleaner,
         preset=preset,
@@ -186,6 +193,7 @@ def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
 
 def _restore(options: TrainOptions) -> TrainOptions:
     """Bring the voice to where its mirror stands; return the options for the run."""
+    from engine.advice.kept import with_source_step
     from engine.mirror.fetch import FetchOptions
     from engine.mirror.restore import restore_from_mirror
     from tui.process.headless import Lines
@@ -200,7 +208,9 @@ def _restore(options: TrainOptions) -> TrainOptions:
                 bar.append(stack.enter_context(progress("fetching, in MB")))
             bar[0](done // 10**6, max(1, total // 10**6))
 
-        return restore_from_mirror(options, FetchOptions(report=Lines().write, progress=show))
+        report = Lines().write
+        options = restore_from_mirror(options, FetchOptions(report=report, progress=show))
+    return with_source_step(options, report)
 
 
 def run_training(
