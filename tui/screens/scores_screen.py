@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ((180, 4), (112, 3), (60, 2), (0, 1))
 """Columns of a screen, and how many panels stand side by side in them."""
-_PANEL_ROWS = (9, 15)
+_PANEL_ROWS = (9, 20)
 """Rows of the lowest panel and of the highest."""
 _BESIDE = {"held_out": "held_out_training"}
 """Measures that are shown in the panel of another."""
