@@ -22,7 +22,10 @@ class Measure:
 
 MEASURES: dict[str, Measure] = {
     "held_out": Measure(
-        "held-out loss", "lower", "How well the weights that speak predict unheard clips."
+        "held-out loss",
+        "lower",
+        "Loss of the averaged weights on clips never trained on: a gap to the training loss is "
+        "normal, a rise is overfitting.",
     ),
     "held_out_training": Measure(
         "held-out loss in training",
