@@ -117,7 +117,7 @@ async def test_at_the_stop_the_screen_says_what_to_export(size, words):
         of_ssrn = Recommendation("ssrn", 5_000, ("least held-out loss",), "")
         await run.change(network="ssrn", recommended=of_ssrn)
         assert "★ Export 5,000" in run.text
-        assert "voicecoach export /data/voices/alice --ssrn-step 5000" in run.text
+        assert ("export /data/voices/alice --ssrn-step 5000" in run.text) is (size == (80, 24))
 
 
 async def test_advice_before_there_is_enough_takes_no_room_on_a_small_screen():
