@@ -20,6 +20,8 @@ from tui.widgets.drawing import Drawing, style
 
 _MIN_ROWS, _MIN_WIDTH = 3, 12
 """Of the smallest plot: what it means gives way."""
+_CORNERS = 4
+"""Cells of a border that no title takes."""
 _BEST, _OTHER, _CEILING = "★", "○", "╌"
 
 
@@ -36,6 +38,16 @@ class Measured:
     """What the recordings score themselves."""
     best_step: int | None = None
     """The checkpoint to export, marked wherever it was measured."""
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is the same at every checkpoint, of which there are several."""
+        return len(self.scores) > 1 and len({score for _, score in self.scores}) == 1
+
+    @property
+    def newest(self) -> str:
+        """Its mean at the newest checkpoint, in words."""
+        return figure(self.scores[-1][1].mean, self.measure)
 
     @property
     def best(self) -> tuple[int, Score]:
@@ -55,27 +67,29 @@ class ScorePlot(Drawing):
         """Show other scores."""
         if measured != self._shown:
             self._shown = measured
-            self._show_titles(measured)
             self.redraw()
 
     def _show_titles(self, shown: Measured) -> None:
-        newest, (best_step, best) = shown.scores[-1][1], shown.best
-        unit, ceiling = shown.measure.unit, shown.ceiling
-        self.border_title = Content.assemble(
-            shown.measure.title,
-            (f" · {figure(newest.mean, unit)}", "$foreground"),
-            "" if ceiling is None else (f" · recordings {figure(ceiling, unit)}", "$held-out"),
-        )
-        at_best = f"best {figure(best.mean, unit)} at {formatting.short_steps(best_step)}"
-        marks = [f"{_OTHER} training"] if shown.others else []
+        title = Content.assemble(shown.measure.title, (f" · {shown.newest}", "$foreground"))
+        best_step, best = shown.best
+        told = [f"{_OTHER} training"] if shown.others else []
+        if shown.ceiling is not None:
+            told.append(f"{_CEILING} recordings {figure(shown.ceiling, shown.measure)}")
         if len(shown.scores) > 1:
-            marks.append("the newest is best" if best.mean == newest.mean else at_best)
-        self.border_subtitle = Content(" · ".join(marks))
+            at_best = f"{figure(best.mean, shown.measure)} at {formatting.short_steps(best_step)}"
+            is_newest = best == shown.scores[-1][1]
+            told.append("the newest is best" if is_newest else f"best {at_best}")
+        fits = len(" · ".join(told)) <= self.size.width - _CORNERS
+        self.border_title, self.border_subtitle = (
+            title,
+            Content(" · ".join(told if fits else told[:1])),
+        )
 
     def draw(self) -> list[Strip]:
         """Draw the plot over its steps over what it means."""
         if self._shown is None:
             return []
+        self._show_titles(self._shown)
         width, height = self.content_size
         if height < 2 or width < _MIN_WIDTH:
             return []
@@ -87,10 +101,11 @@ class ScorePlot(Drawing):
         return lines + [line for words in text for line in self.quietly(words)]
 
 
-def figure(value: float, unit: str) -> str:
-    """Write a value with its unit: `4.1 %`, `7.32 dB`, `0.5771`."""
-    places = 1 if unit == "%" else 2 if unit else 4 if abs(value) < 1 else 2
-    return f"{value:.{places}f} {unit}".rstrip()
+def figure(value: float, measure: Measure) -> str:
+    """Write a value of a measure with its unit: `4.1 %`, `7.32 dB`, `0.5771`."""
+    if not measure.unit:
+        return formatting.loss(value) if "loss" in measure.title else f"{value:.3g}"
+    return f"{value:.{1 if measure.unit == '%' else 2}f} {measure.unit}"
 
 
 def meaning(shown: Measured) -> str:
