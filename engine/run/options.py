@@ -115,6 +115,8 @@ class TrainOptions:
     names what to do next."""
     keep_errors: bool | None = None
     """Train on clips that the check found errors in, too, where they can be read."""
+    tensorboard: bool | None = None
+    """Write event files for TensorBoard."""
     attended: bool = False
     """A screen is open: wait at the stop for what the person wants next."""
     hold: bool = False

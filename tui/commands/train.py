@@ -114,6 +114,14 @@ def train(
             show_default="no",
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool | None,
+        typer.Option(
+            "--tensorboard/--no-tensorboard",
+            help="Write event files for TensorBoard into the voice folder.",
+            show_default="as the voice has it, or no",
+        ),
+    ] = None,
     precision: Annotated[
         Precision,
         typer.Option(
@@ -178,6 +186,7 @@ def train(
         checkpoint_minutes=checkpoint_minutes,
         dropout=dropout,
         keep_errors=keep_errors,
+        tensorboard=tensorboard,
         cloud=cloud,
         metadata_url=metadata_url,
         on_interrupt=on_interrupt,
