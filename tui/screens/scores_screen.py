@@ -121,16 +121,17 @@ class ScoresScreen(KeyedScreen):
 
 
 def measured_of(snapshot: Snapshot) -> dict[str, Measured]:
-    """Return what there is to show of each measure that was taken, in their order."""
+    """Return what there is to show of each measure that was taken, those that decide first."""
     best = snapshot.recommended.step if snapshot.recommended else None
     shown = {}
-    for name, measure in MEASURES.items():
+    in_order = sorted(MEASURES.items(), key=lambda one: not one[1].ranked)
+    for name, measure in in_order:
         scores = tuple(
             (one.step, score)
             for one in snapshot.scores
             if (score := one.scores.get(name)) and isfinite(score.low + score.mean + score.high)
         )
-        if scores:
+        if scores and measure.shown:
             ceiling = snapshot.scores[-1].ceilings.get(name)
             shown[name] = Measured(measure, scores, (), ceiling, best)
     for name, other in _BESIDE.items():

@@ -47,7 +47,7 @@ class Measured:
     @property
     def newest(self) -> str:
         """Its mean at the newest checkpoint, in words."""
-        return figure(self.scores[-1][1].mean, self.measure)
+        return formatting.figure(self.scores[-1][1].mean, self.measure.unit)
 
     @property
     def best(self) -> tuple[int, Score]:
@@ -71,12 +71,12 @@ class ScorePlot(Drawing):
 
     def _show_titles(self, shown: Measured) -> None:
         title = Content.assemble(shown.measure.title, (f" · {shown.newest}", "$foreground"))
-        best_step, best = shown.best
+        (best_step, best), unit = shown.best, shown.measure.unit
         told = [f"{_OTHER} training"] if shown.others else []
         if shown.ceiling is not None:
-            told.append(f"{_CEILING} recordings {figure(shown.ceiling, shown.measure)}")
+            told.append(f"{_CEILING} recordings {formatting.figure(shown.ceiling, unit)}")
         if len(shown.scores) > 1:
-            at_best = f"{figure(best.mean, shown.measure)} at {formatting.short_steps(best_step)}"
+            at_best = f"{formatting.figure(best.mean, unit)} at {formatting.short_steps(best_step)}"
             is_newest = best == shown.scores[-1][1]
             told.append("the newest is best" if is_newest else f"best {at_best}")
         fits = len(" · ".join(told)) <= self.size.width - _CORNERS
@@ -99,13 +99,6 @@ class ScorePlot(Drawing):
         plot = _Plot(self._shown, Size(width, rows), ascii_only=self.ascii_only)
         lines = plot.lines({name: style(self, name) for name in ("quiet", "training", "held-out")})
         return lines + [line for words in text for line in self.quietly(words)]
-
-
-def figure(value: float, measure: Measure) -> str:
-    """Write a value of a measure with its unit: `4.1 %`, `7.32 dB`, `0.5771`."""
-    if not measure.unit:
-        return formatting.loss(value) if "loss" in measure.title else f"{value:.3g}"
-    return f"{value:.{1 if measure.unit == '%' else 2}f} {measure.unit}"
 
 
 def meaning(shown: Measured) -> str:
