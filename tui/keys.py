@@ -157,6 +157,12 @@ def _no_check(moment: Moment) -> str:
     return "the recordings were not checked; see the log"
 
 
+def _no_advice(moment: Moment) -> str:
+    snapshot = moment.snapshot
+    there = snapshot.advice is not None or snapshot.recommended is not None
+    return "" if there else "there is no advice yet; it comes with the evaluated checkpoints"
+
+
 def _started(moment: Moment) -> str:
     return "" if moment.phase is Phase.CHECKED else "training has already started"
 
@@ -220,6 +226,9 @@ KEYS: tuple[Key, ...] = (
         finds_hidden=True),
     Key("shift+tab", "previous_panel", "previous panel", "Go to the previous panel", show=False),
     Key("r,space", "replay", "replay", "Play the selected sample", _no_samples),
+    Key("v", "scores", "scores", "Show what was measured of each checkpoint"),
+    Key("w", "why", "why", "Show why the advice says so, and which checkpoint to export",
+        _no_advice, show=False),
     Key("left_square_bracket", "older_sample", "older", "Play the sentence one checkpoint earlier",
         _no_samples, show=False),
     Key("right_square_bracket", "newer_sample", "newer", "Play the sentence one checkpoint later",
@@ -279,6 +288,15 @@ CHECK_KEYS: tuple[Key, ...] = (
     *_HELP_KEYS,
 )  # fmt: skip
 """Keys of the check screen, in the order of the footer."""
+
+
+SCORES_KEYS: tuple[Key, ...] = (
+    Key("v,escape", "close", "close", "Back to the run"),
+    Key("w", "why", "why", "Show why the advice says so, and which checkpoint to export",
+        _no_advice),
+    *_HELP_KEYS,
+)  # fmt: skip
+"""Keys of the screen of scores, in the order of the footer."""
 
 
 def find(action: str, keys: Iterable[Key]) -> Key | None:

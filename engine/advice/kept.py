@@ -1,12 +1,16 @@
 """The checkpoints of a voice that can speak, and which of them a person means."""
 
-from engine.advice.best import find_best
+from collections.abc import Callable
+from dataclasses import replace
+
+from engine.advice.best import find_best, recommend
 from engine.checkpoints.state import read_state
 from engine.choices import NETWORK_TITLES, NETWORKS, NetworkName
 from engine.errors import InputError
+from engine.run.options import TrainOptions
 from engine.run.sample import KeptCheckpoint, StepChoice
 from engine.voice.folder import Voice
-from engine.voice.layout import CheckpointEntry
+from engine.voice.layout import CheckpointEntry, is_checkpoint
 
 # Steps of an error that are named.
 _NAMED = 8
@@ -76,13 +80,41 @@ def resolve(
             return entries[one.step]
     if choice == "best":
         raise InputError(
-            f"Which {name} checkpoint of {voice.folder} is best is not known: none has a held-out "
-            f"loss; give a step."
+            f"Which {name} checkpoint of {voice.folder} is best is not known: none was measured; "
+            f"give a step, or measure them: `voicecoach evaluate {voice.folder}`."
         )
     raise InputError(
         f"The voice {voice.folder} has no base of {name}: it was trained from scratch, or the base "
         f"was removed; give a step."
     )
+
+
+def why_best(
+    voice: Voice, step: StepChoice | None, ssrn_step: StepChoice | None
+) -> tuple[str, ...]:
+    """Of each network of which `best` was chosen, which checkpoint that is, why, and how sure."""
+    choices = zip(NETWORKS, (step, ssrn_step), strict=True)
+    found = (recommend(voice, network) for network, choice in choices if choice == "best")
+    return tuple(f"{NETWORK_TITLES[one.network]} {one.words}" for one in found if one)
+
+
+def with_source_step(options: TrainOptions, report: Callable[[str], None]) -> TrainOptions:
+    """The options of `train` with the one checkpoint for its source that `--from-step` names.
+
+    `report` is told what `best` stands for, and why.
+
+    Raises:
+        InputError: there is none like that, or the source is no voice.
+    """
+    if options.source_step is None or options.source is None:
+        return options
+    if is_checkpoint(options.source):
+        raise InputError(f"--from {options.source} is a checkpoint already; leave out --from-step.")
+    voice, network = Voice.open(options.source), options.network
+    entry = resolve(voice, network, options.source_step)
+    if options.source_step == "best" and (advised := recommend(voice, network)):
+        report(f"starting from {NETWORK_TITLES[network]} {advised.words}")
+    return replace(options, source=entry.path)
 
 
 def _none_at_all(voice: Voice, network: NetworkName) -> str:

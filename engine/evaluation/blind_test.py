@@ -14,7 +14,7 @@ import numpy as np
 from engine.advice.comparisons import Standing, ranking_of, standing_of
 from engine.choices import NetworkName
 from engine.data.clips import METADATA
-from engine.data.metadata import parse_lines, read_bytes, recording_key, split_lines
+from engine.data.metadata import Row, parse_lines, read_bytes, recording_key, split_lines
 from engine.errors import InputError
 from engine.evaluation.equal_loudness import equally_loud
 from engine.formatting import printable
@@ -304,7 +304,7 @@ def _on_disk(snapshot: Snapshot) -> list[int]:
 
 def _sentences(voice: Voice, snapshot: Snapshot) -> tuple[str, ...]:
     """What the voice speaks anyway, and the texts of held-out clips; for SSRN these alone."""
-    held_out = _held_out_texts(voice)
+    held_out = [row.text for row in held_out_rows(voice)]
     if snapshot.network == "ssrn":
         found = map(voice.vocabulary.clean, held_out)
     else:
@@ -312,10 +312,11 @@ def _sentences(voice: Voice, snapshot: Snapshot) -> tuple[str, ...]:
     return tuple(dict.fromkeys(filter(None, found)))[:_MAX_SENTENCES]
 
 
-def _held_out_texts(voice: Voice) -> list[str]:
+def held_out_rows(voice: Voice) -> list[Row]:
+    """The held-out clips of a voice as its corpus lists them; none where that is not there."""
     held_out = {recording_key(clip_id) for clip_id in voice.settings.held_out}
     try:
         rows, _ = parse_lines(split_lines(read_bytes(voice.dataset / METADATA)))
     except InputError:
         return []  # a voice is heard where its recordings are not, too
-    return [row.text for row in rows if recording_key(row.clip_id) in held_out]
+    return [row for row in rows if recording_key(row.clip_id) in held_out]

@@ -32,13 +32,13 @@ from engine.networks.build import build_network, network_with
 from engine.networks.specs import Text2MelSpec
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
+from engine.run.recipe import recipe_named
 from engine.speech.speaker import Speaker
 from engine.speech.synthesizer import speak_sentence
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 from engine.training.checkpoint_writer import StateCopy
 from engine.training.divergence import all_finite
 from engine.training.learner import Learner
-from engine.training.recipe import recipe_named
 from engine.voice.layout import step_folder
 from engine.voice.settings import VoiceSettings
 

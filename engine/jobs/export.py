@@ -9,9 +9,10 @@ from typing import Any
 
 import torch
 
-from engine.advice.kept import resolve
+from engine.advice.kept import resolve, why_best
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, write_checkpoint
 from engine.checkpoints.state import DamagedCheckpointError
+from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.files import SHARED, fsync, new_folder, replacing
 from engine.formatting import duration, printable, timestamp
@@ -33,10 +34,17 @@ class Exported:
     ssrn_step: int | None
     size: int
     """Bytes of all files."""
+    chosen: tuple[str, ...] = ()
+    """Of `best` checkpoints, which they are, why, and how sure that is."""
 
 
 def export_voice(
-    voice_folder: Path, out: Path, *, step: StepChoice | None = None, half: bool = False
+    voice_folder: Path,
+    out: Path,
+    *,
+    step: StepChoice | None = None,
+    ssrn_step: StepChoice | None = None,
+    half: bool = False,
 ) -> Exported:
     """Write a small voice folder: settings, one checkpoint per network, and a README.
 
@@ -47,7 +55,8 @@ def export_voice(
     Args:
         voice_folder: the voice.
         out: the folder to make; it may exist, empty.
-        step: the Text2Mel checkpoint to export, the newest by default. Of SSRN it is the newest.
+        step: the Text2Mel checkpoint to export, the newest by default.
+        ssrn_step: the SSRN checkpoint, likewise; without a choice there may be none.
         half: write weights of 16 bits, at half the size; they speak nearly the same.
 
     Raises:
@@ -57,10 +66,11 @@ def export_voice(
     """
     voice = Voice.open(voice_folder)
     target = _require_free(out)
-    entries = [resolve(voice, "text2mel", step)]
-    if (ssrn := voice.newest("ssrn")) is not None:
-        entries.append(ssrn)
-    checkpoints = [_stripped(_load(voice, entry), half=half) for entry in entries]
+    entries: dict[NetworkName, CheckpointEntry] = {"text2mel": resolve(voice, "text2mel", step)}
+    if ssrn_step is not None or voice.newest("ssrn") is not None:
+        entries["ssrn"] = resolve(voice, "ssrn", ssrn_step)
+    loaded = (_load(voice, network, entry) for network, entry in entries.items())
+    checkpoints = [_stripped(one, half=half) for one in loaded]
     with new_folder(target) as folder:
         copy = Voice.create(folder, _settings(voice, checkpoints[0].symbols), SHARED)
         for checkpoint in checkpoints:
@@ -74,18 +84,20 @@ def export_voice(
         for inner in (*filter(Path.is_dir, paths), folder):
             fsync(inner)
     steps = {checkpoint.network: checkpoint.step for checkpoint in checkpoints}
-    return Exported(out, steps["text2mel"], steps.get("ssrn"), size)
+    chosen = why_best(voice, step, ssrn_step)
+    return Exported(out, steps["text2mel"], steps.get("ssrn"), size, chosen)
 
 
-def _load(voice: Voice, entry: CheckpointEntry) -> Checkpoint:
+def _load(voice: Voice, network: NetworkName, entry: CheckpointEntry) -> Checkpoint:
     """Read a checkpoint; of a damaged one it is said which step can be exported instead."""
     try:
         return load_checkpoint(entry.path, with_optimizer=False)
     except DamagedCheckpointError as error:
-        before = [one.step for one in voice.checkpoints("text2mel") if one.step < entry.step]
-        if entry not in voice.checkpoints("text2mel") or not before:
+        before = [one.step for one in voice.checkpoints(network) if one.step < entry.step]
+        if not before:
             raise
-        remedy = f"--step {before[-1]} exports the one before it"
+        option = "--step" if network == "text2mel" else "--ssrn-step"
+        remedy = f"{option} {before[-1]} exports the one before it"
         raise DamagedCheckpointError(error.what, remedy) from error
 
 

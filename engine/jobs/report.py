@@ -1,9 +1,9 @@
 """`voicecoach report`: everything that one page says about a voice.
 
-Imports no torch, and leaves the voice folder as it is.
+It leaves the voice folder as it is.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,16 +11,18 @@ from typing import Any
 
 from engine.advice.best import recommend
 from engine.advice.comparisons import describe_comparisons
+from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints
 from engine.checkpoints.state import EMA_FILE, WEIGHTS_FILE, read_state
 from engine.choices import NETWORKS, NetworkName
-from engine.errors import InputError
+from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
 from engine.run.evaluation import Advice, CheckpointScores, Recommendation
 from engine.run.sample import KeptCheckpoint, Sample
 from engine.run.snapshot import AttentionPlot, LossCurve
 from engine.voice.attention_plots import read_plots
 from engine.voice.comparisons import Comparison, read_comparisons
+from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
 from engine.voice.history import held_out_losses, read_curve
 from engine.voice.layout import CheckpointEntry
@@ -124,8 +126,13 @@ class Report:
     """The oldest first."""
 
 
-def report_on(folder: Path) -> Report:
+def report_on(folder: Path, spoken: Path, on_trouble: Callable[[str], None]) -> Report:
     """Gather what there is to say about a voice.
+
+    Args:
+        folder: the voice folder.
+        spoken: a folder for the sounds that the best checkpoint and the base make for the report.
+        on_trouble: takes a sentence where they cannot.
 
     Raises:
         InputError: there is no voice in the folder, or a part of it cannot be read.
@@ -133,13 +140,32 @@ def report_on(folder: Path) -> Report:
     """
     voice = Voice.open(folder)
     description = describe(folder)
-    networks = (_network_report(voice, network) for network in NETWORKS)
+    found = (_network_report(voice, network) for network in NETWORKS)
+    networks = [one for one in found if one.checkpoints or one.curve.steps]
     return Report(
         written=f"{datetime.now(UTC):%Y-%m-%d %H:%M}",
         description=description,
-        networks=tuple(one for one in networks if one.checkpoints or one.curve.steps),
+        networks=tuple(_with_contrast(voice, one, spoken, on_trouble) for one in networks),
         days=tuple(_days(voice)),
     )
+
+
+def _with_contrast(
+    voice: Voice, network: NetworkReport, folder: Path, on_trouble: Callable[[str], None]
+) -> NetworkReport:
+    """Have the best and the base speak where they have not; SSRN needs the corpus for that."""
+    if network.network == "ssrn" or not network.checkpoints:
+        return network
+    newest = network.checkpoints[-1].step
+    steps = {newest if network.best is None else network.best, network.base} - {None}
+    try:
+        from engine.jobs.report_samples import spoken_by
+
+        sentences = spoken_by(voice, network.sentences, sorted(filter(None, steps)), folder)
+    except VoicecoachError as error:
+        on_trouble(str(error))
+        return network
+    return replace(network, sentences=tuple(sentences))
 
 
 def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
@@ -156,6 +182,7 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
         files=tuple(_files(voice, network)),
         comparisons=comparisons,
         standings=tuple(one["standing"] for one in standings if one["answers"]),
+        scores=tuple(map(summarise, read_evaluations(voice, network))),
         recommended=recommend(voice, network),
     )
 

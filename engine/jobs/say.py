@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from engine.advice.kept import why_best
 from engine.checkpoints.state import OPTIMIZER_FILE
 from engine.choices import NETWORKS, SynthesisName
 from engine.errors import InputError
@@ -35,6 +36,8 @@ class Said:
     ssrn_step: int | None
     note: str
     """What a listener must know; empty when all is well."""
+    chosen: tuple[str, ...] = ()
+    """Of `best` checkpoints, which they are, why, and how sure that is."""
 
 
 def say(
@@ -86,7 +89,8 @@ def say(
     note = speaker.note(utterance, text)
     if synthesis == "bbc" and speaker.text2mel.spec.mask_text:
         note = "; ".join(filter(None, (note, _TRAINED_WITH_MASKS)))
-    return Said(path, utterance.seconds, speaker.step, speaker.ssrn_step, note)
+    chosen = why_best(voice, step, ssrn_step)
+    return Said(path, utterance.seconds, speaker.step, speaker.ssrn_step, note, chosen)
 
 
 def _place_of_samples(voice: Voice) -> Path:

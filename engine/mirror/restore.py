@@ -60,8 +60,8 @@ def restore_from_mirror(options: TrainOptions, fetching: FetchOptions) -> TrainO
     source = options.source
     if source is not None and Voice.exists(folder) and Voice.open(folder).newest(options.network):
         fetching.report(f"--from {source} is ignored: {folder} continues from its own steps")
-        source = None
-    return replace(options, mirror=mirror, mirror_sequence=sequence, restore=None, source=source)
+        options = replace(options, source=None, source_step=None)
+    return replace(options, mirror=mirror, mirror_sequence=sequence, restore=None)
 
 
 def _require_place(address: str, folder: Path) -> None:

@@ -118,12 +118,20 @@ class Recommendation:
     certainty: str
     """How sure that is, in a clause: `clearly better than 17,855 in 3 of 4 measures`."""
 
+    @property
+    def words(self) -> str:
+        """The step, why it and how sure, in a sentence without its full stop."""
+        return f"{self.step:,}: {'; '.join((*self.reasons, self.certainty))}"
+
+
+AdviceKind = Literal["improving", "flat", "worse", "misread", "unknown"]
+
 
 @dataclass(frozen=True, slots=True)
 class Advice:
     """Whether it pays to go on, with the price of it."""
 
-    kind: Literal["improving", "flat", "worse", "misread", "unknown"]
+    kind: AdviceKind
     text: str
     """One line for the screen, without its full stop."""
     reasons: tuple[str, ...] = ()

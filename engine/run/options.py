@@ -1,13 +1,14 @@
 """The options of `train`, read and checked."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.machine.cloud.metadata import require_base
+from engine.run.sample import StepChoice
 from engine.run.stop import MAX_USD, NONE, STOP_FORMS_IN_A_SHELL, Stop, parse_budget, parse_stop
 
 Price = float | Literal["auto"]
@@ -87,6 +88,8 @@ class TrainOptions:
     network: NetworkName = "text2mel"
     source: Path | None = None
     """A voice, an export or a checkpoint whose weights a new voice starts from."""
+    source_step: StepChoice | None = None
+    """Which checkpoint of the source's network; None for its newest."""
     vocabulary: str | None = None
     """The symbols of a new voice; without them it has those of its source."""
     cleaner: CleanerName | None = None
@@ -112,6 +115,8 @@ class TrainOptions:
     names what to do next."""
     keep_errors: bool | None = None
     """Train on clips that the check found errors in, too, where they can be read."""
+    tensorboard: bool | None = None
+    """Write event files for TensorBoard."""
     attended: bool = False
     """A screen is open: wait at the stop for what the person wants next."""
     hold: bool = False
@@ -130,6 +135,8 @@ class TrainOptions:
     reached. See `engine.mirror.restore`."""
     restore: str | None = None
     """A mirror whose voice is fetched and goes on, as `--from` names it."""
+    notify: tuple[str, ...] = field(default=(), repr=False)
+    """Where notices are sent, as apprise writes it. They hold secrets: nothing may store them."""
 
     def __post_init__(self) -> None:
         given = 0 if self.price in (None, "auto") else self.price
@@ -139,6 +146,8 @@ class TrainOptions:
             )
         if self.budget is not None and not 0 <= self.budget <= MAX_USD:
             raise InputError(f"--budget is {self.budget}; give US dollars, such as 30, or none")
+        if self.source_step is not None and self.source is None:
+            raise InputError("--from-step goes with --from and the folder of a voice")
         if self.metadata_url is not None:
             require_base(self.metadata_url)
         if self.on_interrupt is not None and not self.on_interrupt.strip():

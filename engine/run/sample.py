@@ -13,7 +13,7 @@ from engine.run.evaluation import BestBy, Misreading
 from engine.serialization import MAX_NUMBER
 
 StepChoice = Annotated[int, Meta(ge=0, le=MAX_NUMBER)] | Literal["best", "base"]
-"""Which checkpoint speaks: that of a step, the one with the least held-out loss, or the base."""
+"""Which checkpoint speaks: that of a step, the one to export, or the base."""
 
 _STEP = re.compile(r"([0-9]{1,10}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(k?)", re.ASCII)
 

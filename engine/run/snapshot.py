@@ -313,16 +313,15 @@ class Snapshot:
 
     @property
     def export_command(self) -> str:
-        """The shell command that exports the recommended checkpoint; empty without one.
-
-        An export takes the newest SSRN whatever is recommended.
-        """
-        if self.recommended is None or self.recommended.network == "ssrn":
+        """The shell command that exports the recommended checkpoint; empty without one."""
+        if self.recommended is None:
             return ""
-        step = self.recommended.step
+        step, option = self.recommended.step, "--step"
+        if self.recommended.network == "ssrn":
+            option = "--ssrn-step"
         folder = shlex.quote(str(self.voice_folder))
         out = shlex.quote(f"{self.voice}-{step}")
-        return f"voicecoach export {folder} --step {step} --out {out}"
+        return f"voicecoach export {folder} {option} {step} --out {out}"
 
     @property
     def sentence(self) -> str:

@@ -20,9 +20,9 @@ from engine.errors import InputError
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
+from engine.run.recipe import recipe_named
 from engine.text.mapping import SymbolMapping, listed_symbols, map_symbols, unread_symbols
 from engine.text.vocabulary import Vocabulary
-from engine.training.recipe import recipe_named
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 

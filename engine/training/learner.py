@@ -13,15 +13,15 @@ from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.state import Recovery
 from engine.data.batches import Batch
 from engine.data.clips import Limits
+from engine.evaluation.losses import LossParts, split, ssrn_loss, text2mel_loss, weights_of
 from engine.machine.device import free_memory, is_out_of_memory
 from engine.networks.build import build_network
 from engine.networks.dropout import part_of_batch, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
-from engine.training.losses import LossParts, split, ssrn_loss, text2mel_loss, weights_of
+from engine.run.recipe import Recipe, learning_rate
 from engine.training.optimizer import Adam, FiniteGuard, Skips, fitting, move_unless
-from engine.training.recipe import Recipe, learning_rate
 
 # The stream of random numbers of a step; 0 and 1 are those of its batch.
 _DROPOUT = 2

@@ -31,12 +31,12 @@ from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox, clean_sentence
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
+from engine.run.recipe import Recipe, recipe_named
 from engine.run.snapshot import Progress
 from engine.speech.growing import sweep_growing
 from engine.training.corpus_history import note_corpus, report_corpus_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
-from engine.training.recipe import Recipe, recipe_named
 from engine.training.training_data import load_training_data
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed

@@ -20,8 +20,8 @@ from engine.machine.device import (
     leave_a_core_for_the_screen,
 )
 from engine.networks.specs import NetworkSpec, Text2MelSpec, size_of
+from engine.run.recipe import recipe_named
 from engine.training.learner import Learner
-from engine.training.recipe import recipe_named
 from engine.voice.settings import VoiceSettings
 
 # Where in the corpus, sorted by length, the timed batches lie; the middle comes first, because

@@ -26,7 +26,7 @@ def spoken(step: int, sentence: str = SENTENCE, **fields: object) -> Sample:
 def series(**fields: object):
     """Three samples, checkpoints for two of them, and two that have not spoken."""
     samples = (spoken(855_000, heard=True), spoken(865_000), spoken(871_000, automatic=True))
-    kept = (*KEPT[:2], replace(KEPT[2], best=True), KEPT[3])
+    kept = (*KEPT[:2], replace(KEPT[2], best=True, best_by=("held-out",)), KEPT[3])
     other = spoken(865_000, OTHER)
     return training(
         samples=(*samples[:2], other, samples[2]),

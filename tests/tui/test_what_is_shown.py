@@ -159,13 +159,13 @@ async def test_a_usual_screen_has_one_line_of_log_and_all_of_it_on_tab():
 async def test_a_large_screen_has_three_columns_with_the_checkpoints():
     kept = (
         KeptCheckpoint("text2mel", 855_000, 0.12, base=True),
-        KeptCheckpoint("text2mel", 865_000, 0.0961, best=True),
+        KeptCheckpoint("text2mel", 865_000, 0.0961, best=True, best_by=("held-out", "listening")),
         KeptCheckpoint("text2mel", 871_000, 0.0987),
     )
     async with opened(training(checkpoints=kept), size=(200, 50)) as run:
         seen = run.words
     assert "871,000 Text2Mel 0.0987 newest" in seen
-    assert "865,000 Text2Mel 0.0961 ★ best held-out" in seen
+    assert "865,000 Text2Mel 0.0961 ★ best held-out, by ear" in seen
     assert "855,000 Text2Mel 0.1200 base" in seen
     assert "─ log ─" in seen
 
@@ -174,9 +174,9 @@ async def test_a_large_screen_has_three_columns_with_the_checkpoints():
 async def test_a_narrow_footer_cuts_off_neither_help_nor_quit():
     async with opened(training()) as run:
         for width, bottom in (
-            (53, "a l s p e tab r b c z k ? help q quit"),
-            (64, "a audition l listen s stop at p e x r b c z k ? help q quit"),
-            (80, "a audition l listen s stop at p pause e sentences x r b c z k ? help q quit"),
+            (53, "a l s p e tab r v b c z k ? help q quit"),
+            (64, "a audition l listen s stop at p e x r v b c z k ? help q quit"),
+            (80, "a audition l listen s stop at p pause e sentences x r v b c z k ? help q quit"),
             (20, "a l s p e tab r ? q"),
         ):
             await run.resize((width, 20 if width < 80 else 24))

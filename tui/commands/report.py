@@ -1,12 +1,14 @@
 """`voicecoach report`: one page about a voice, to hand over."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 import typer
 
 from engine.errors import InputError
 from tui.command_line import app, reports_errors
+from tui.process.streams import print_error
 
 
 @app.command(epilog="Example: voicecoach report voices/alice --out alice.html")
@@ -22,7 +24,8 @@ def report(
     from tui.reports.html.page import html_of
 
     _require_html(out)
-    content = html_of(report_on(voice)).encode(errors="replace")
+    with TemporaryDirectory(prefix="voicecoach-") as spoken:
+        content = html_of(report_on(voice, Path(spoken), print_error)).encode(errors="replace")
     write_whole(out, content, SHARED)
     typer.echo(f"{out}  {format_bytes(len(content))}")
     return 0

@@ -30,8 +30,8 @@ def say(
     step: Annotated[
         str | None,
         checkpoint_option(
-            "The Text2Mel checkpoint to speak with: a step, best (least held-out loss) or base "
-            "(what training began from)."
+            "The Text2Mel checkpoint to speak with: a step, best (by all that is known of them) "
+            "or base (what training began from)."
         ),
     ] = None,
     ssrn_step: Annotated[
@@ -86,6 +86,8 @@ def say(
     )  # fmt: skip
     note = f" ({spoken.note})" if spoken.note else ""
     typer.echo(printable(f"{spoken.path}  {spoken.seconds:.1f} s{note}"))
+    for reason in spoken.chosen:
+        typer.echo(printable(reason))
     if play:
         from tui.audio.sound_card import play_to_the_end
 

@@ -10,16 +10,21 @@ import typer
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.mirror.address import EXAMPLES, is_mirror
+from engine.run.notifier import parse_addresses
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
+from engine.run.sample import parse_step
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
+    BellOption,
     BudgetOption,
     DeviceOption,
     HeadlessOption,
     HoldOption,
+    NotifyOption,
     StopOption,
     app,
+    checkpoint_option,
     reports_errors,
 )
 from tui.process.terminal import has_terminal
@@ -48,6 +53,10 @@ def train(
             help="A voice, an export or a checkpoint to start a new voice from; or the mirror of a "
             "voice, to continue it here; nothing is written there unless --mirror names it.",
         ),
+    ] = None,
+    source_step: Annotated[
+        str | None,
+        checkpoint_option("The checkpoint of --from to start from.", "--from-step"),
     ] = None,
     vocabulary: Annotated[
         str | None,
@@ -105,6 +114,14 @@ def train(
             show_default="no",
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool | None,
+        typer.Option(
+            "--tensorboard/--no-tensorboard",
+            help="Write event files for TensorBoard into the voice folder.",
+            show_default="as the voice has it, or no",
+        ),
+    ] = None,
     precision: Annotated[
         Precision,
         typer.Option(
@@ -142,7 +159,9 @@ def train(
             "continues from there. Give it at every start.",
         ),
     ] = None,
+    notify: NotifyOption = None,
     hold: HoldOption = False,
+    bell: BellOption = True,
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = None,
 ) -> int:
@@ -153,6 +172,7 @@ def train(
         dataset=dataset,
         network=network,
         source=None if source is None or from_mirror else Path(source),
+        source_step=None if source_step is None else parse_step(source_step, "--from-step"),
         vocabulary=vocabulary,
         cleaner=cleaner,
         preset=preset,
@@ -166,10 +186,12 @@ def train(
         checkpoint_minutes=checkpoint_minutes,
         dropout=dropout,
         keep_errors=keep_errors,
+        tensorboard=tensorboard,
         cloud=cloud,
         metadata_url=metadata_url,
         on_interrupt=on_interrupt,
         mirror=mirror,
+        notify=parse_addresses(notify or ()),
         hold=hold,
         restore=source if from_mirror else None,
     )
@@ -186,6 +208,7 @@ def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
 
 def _restore(options: TrainOptions) -> TrainOptions:
     """Bring the voice to where its mirror stands; return the options for the run."""
+    from engine.advice.kept import with_source_step
     from engine.mirror.fetch import FetchOptions
     from engine.mirror.restore import restore_from_mirror
     from tui.process.headless import Lines
@@ -200,7 +223,9 @@ def _restore(options: TrainOptions) -> TrainOptions:
                 bar.append(stack.enter_context(progress("fetching, in MB")))
             bar[0](done // 10**6, max(1, total // 10**6))
 
-        return restore_from_mirror(options, FetchOptions(report=Lines().write, progress=show))
+        report = Lines().write
+        options = restore_from_mirror(options, FetchOptions(report=report, progress=show))
+    return with_source_step(options, report)
 
 
 def run_training(

@@ -23,11 +23,13 @@ from tui.audio.listening import Listening
 from tui.keys import KEYS, Key, Moment
 from tui.process.endings import ExitReason
 from tui.process.remote import Host
+from tui.screens.advice_dialog import AdviceDialog
 from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeysFooter
 from tui.screens.quit_dialog import QuitDialog
 from tui.screens.sample_actions import SampleActions
+from tui.screens.scores_screen import ScoresScreen
 from tui.screens.sentence_dialog import SentenceDialog
 from tui.screens.stop_dialog import StopDialog
 from tui.widgets.attention_view import AttentionView
@@ -54,7 +56,11 @@ class RunScreen(SampleActions):
 
     KEYS: ClassVar[tuple[Key, ...]] = KEYS
     BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in KEYS]
-    NOTES = ("The held-out loss is that of the averaged (EMA) weights, which auditions use.",)
+    NOTES = (
+        "The held-out loss is that of the averaged (EMA) weights, which auditions use. It stands "
+        "above the training loss from the first steps: they are never trained on those clips, and "
+        "the average lags behind. Overfitting is when it rises.",
+    )
     AUTO_FOCUS = "#samples"
 
     def __init__(
@@ -126,7 +132,7 @@ class RunScreen(SampleActions):
         if plots:
             self.loss.show(snapshot.curve)
             self.attention.show(snapshot.attention)
-            self.checkpoints.show(snapshot.checkpoints)
+            self.checkpoints.show(snapshot.checkpoints, snapshot.scores)
 
     def show_sound(self) -> None:
         """Show what is playing, and whether a sample is on its way."""
@@ -182,6 +188,12 @@ class RunScreen(SampleActions):
 
     def action_check(self) -> None:
         self.app.push_screen(CheckScreen(self, self.snapshot))
+
+    def action_scores(self) -> None:
+        self.app.push_screen(ScoresScreen(self, self.snapshot))
+
+    def action_why(self) -> None:
+        self.app.push_screen(AdviceDialog(self.snapshot))
 
     def action_dismiss_warning(self) -> None:
         self.notice.dismiss(self.snapshot, self.now())

@@ -13,11 +13,16 @@ from textual.strip import Strip
 
 from engine.run.snapshot import AttentionPlot
 from tui import formatting
+from tui.formatting import misreading_words
 from tui.widgets.axes import linear_ticks
 from tui.widgets.drawing import Drawing, colour, style
 
 RAMP = " .:-=+*#%@"
 """From no attention to all of it, for terminals without colour or half blocks."""
+_MISREAD = "▌"
+"""Stands beside the rows of a word that was skipped, repeated or stuck."""
+_ROWS_WITH_WORDS = 4
+"""Rows of a picture that can spare one."""
 _LEVELS = 16
 """Shades of the picture: few enough that neighbours are often alike and cost nothing to send."""
 
@@ -77,12 +82,33 @@ class AttentionView(Drawing):
         rows, columns = self.content_size.height - 1, self.content_size.width - gutter
         if rows < 1 or columns < 4:
             return []
-        numbers, quiet = _row_numbers(characters, rows), style(self, "quiet")
-        lines = [
-            Strip([Segment(number.rjust(gutter - 1) + " ", quiet), *segments])
-            for number, segments in zip(numbers, self._cells(weights, rows, columns), strict=True)
+        misread = self._misread(rows)
+        rows -= len(misread)
+        drawn = zip(self._gutter(rows, gutter), self._cells(weights, rows, columns), strict=True)
+        lines = [Strip([*before, *segments]) for before, segments in drawn]
+        return lines + self.quietly(" " * gutter + _column_numbers(frames, columns)) + misread
+
+    def _gutter(self, rows: int, width: int) -> list[list[Segment]]:
+        """Number the rows, and mark those of words that were misread."""
+        plot = self.plots[self._place]
+        characters = len(plot.weights)
+        quiet, warning = style(self, "quiet"), style(self, "warning")
+        marked = _marked_rows(plot, rows)
+        return [
+            [
+                Segment(number.rjust(width - 1), quiet),
+                Segment(_MISREAD if row in marked else " ", warning),
+            ]
+            for row, number in enumerate(_row_numbers(characters, rows))
         ]
-        return lines + self.quietly(" " * gutter + _column_numbers(frames, columns))
+
+    def _misread(self, rows: int) -> list[Strip]:
+        """Return a line that says which words were misread, where there is room for it."""
+        misread = self.plots[self._place].misreadings
+        if not misread or rows < _ROWS_WITH_WORDS:
+            return []
+        words = misreading_words(misread, self.content_size.width)
+        return [Strip([Segment(words, style(self, "warning"))])]
 
     def _cells(self, weights: NDArray[np.float32], rows: int, columns: int) -> list[list[Segment]]:
         if self.ascii_only or self.app.no_color or self.app.console.color_system is None:
@@ -90,6 +116,18 @@ class AttentionView(Drawing):
         names = ("attention-ground", "attention-middle", "attention-peak")
         shades = shades_between(*(colour(self, name) for name in names))
         return half_block_rows(weights, rows, columns, shades)
+
+
+def _marked_rows(plot: AttentionPlot, rows: int) -> set[int]:
+    """Return the rows in which a character of a misread word is drawn."""
+    characters = len(plot.weights)
+    return {
+        row
+        for row in range(rows)
+        for first in (row * characters // rows,)
+        for one in plot.misreadings
+        if one.start < max(first + 1, (row + 1) * characters // rows) and first < one.end
+    }
 
 
 def _row_numbers(characters: int, rows: int) -> list[str]:

@@ -1,7 +1,6 @@
 """What is out of the ordinary, said on top: preparing, checked, paused, at the stop, failed."""
 
 from datetime import datetime
-from textwrap import wrap
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -15,12 +14,13 @@ from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import BUDGET_WARNING_SHARE
 from tui.formatting import clock, countdown, dollars, price
 from tui.reports.check_words import errors_words
+from tui.widgets.status_line import in_lines
 
 _DEFAULT_WIDTH = 78
 """Cells of the narrowest usual screen, for as long as the width is not known."""
+_WIDTH_FOR_COMMAND, _HEIGHT_FOR_COMMAND = 60, 20
+"""The size from which on the command that exports a checkpoint has room at the stop."""
 _RENT = "the machine still costs"
-_MIN_WIDTH = 8
-"""Cells that a text has in its second line, however narrow the screen."""
 
 
 class Notice(Vertical):
@@ -52,8 +52,18 @@ class Notice(Vertical):
         warning = self._warning_words(snapshot)
         used_up = used_up_words(snapshot, reading=self._reading)
         phase = phase_words(snapshot, reading=self._reading)
+        size = self.app.size
+        brief = size.width < _WIDTH_FOR_COMMAND or size.height < _HEIGHT_FOR_COMMAND
+        recommended = recommended_words(snapshot, brief=brief)
         words = _below(
-            spot, mirror, warning, used_up, phase, idle_words(snapshot), next_words(snapshot)
+            spot,
+            mirror,
+            warning,
+            used_up,
+            phase,
+            recommended,
+            idle_words(snapshot),
+            next_words(snapshot),
         )
         kinds = {"-mirror": mirror, "-warned": _below(warning, used_up), "-spot": spot}
         classes = [f"-{snapshot.phase.name.lower()}", *(k for k in kinds if kinds[k].plain)]
@@ -112,7 +122,7 @@ class Notice(Vertical):
             return _offer(text, *keys, style="bold $warning", reading=self._reading)
         room = len(f"  d {dismiss}")
         width = self.content_size.width or _DEFAULT_WIDTH
-        words = _in_two_lines(printable(warning.text), width, room)
+        words = in_lines(printable(warning.text), width, 2, room)
         colour = "$error" if warning.severity == "error" else "$warning"
         return _offer(words, ("d", dismiss), style=f"bold {colour}")
 
@@ -274,6 +284,16 @@ def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
     return _offer(f"{stopped}, saved.", *keys, reading=reading)
 
 
+def recommended_words(snapshot: Snapshot, *, brief: bool) -> Content:
+    """Say at the stop which checkpoint to export, how sure that is, and how it is done."""
+    best = snapshot.recommended
+    if best is None or snapshot.phase is not Phase.AT_STOP:
+        return Content("")
+    sure = "" if brief or not best.certainty else f": {printable(best.certainty)}."
+    words = _offer(f"★ Export {best.step:,}{sure}", ("w", "why and how" if brief else "why"))
+    return words if brief else _below(words, Content(printable(snapshot.export_command)))
+
+
 def next_words(snapshot: Snapshot) -> Content:
     """Say what comes after the stop of a demo: below all else, for a small screen cuts it off."""
     if snapshot.phase is not Phase.AT_STOP or not snapshot.saved:
@@ -301,15 +321,6 @@ def _offer(
     named = Content(" · ").join(
         Content.assemble((key, "bold $training"), f" {what}")
         for key, what in keys
-        if key in "dq" or not reading
+        if key in "dqw" or not reading
     )
     return Content.assemble((text, style), "  ", named)
-
-
-def _in_two_lines(text: str, width: int, taken: int) -> str:
-    """Shorten a text to two lines, with `taken` cells of the second left free."""
-    first, *rest = wrap(text, width) or [""]
-    if not rest:
-        return text
-    room = max(_MIN_WIDTH, width - taken)
-    return f"{first} {wrap(' '.join(rest), room, max_lines=1, placeholder='…')[0]}"

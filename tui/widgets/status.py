@@ -13,6 +13,7 @@ from engine.choices import NETWORK_TITLES
 from engine.formatting import duration, printable
 from engine.run.snapshot import LossCurve, Phase, Snapshot
 from tui import formatting
+from tui.widgets.advice_line import AdviceLine
 from tui.widgets.status_line import Part, StatusLine, fitting, join, line
 
 _MIN_BAR = 6
@@ -26,6 +27,8 @@ _NO_CHANGE = 0.05
 _NOISE_OF_DEVICES = re.compile(r"NVIDIA |GeForce | \d+GB( HBM\w*)?")
 _STALLED_SECONDS = 15.0
 """A checkpoint or an evaluation takes less."""
+_TWO_LINES_FROM = 20
+"""Rows of a screen that make room for a second line of advice."""
 _PHASE_STYLES = {
     Phase.PREPARING: "$secondary",
     Phase.CHECKED: "bold $accent",
@@ -39,7 +42,7 @@ _PHASE_STYLES = {
 
 
 class Status(Vertical):
-    """Where the run is, when it ends, what it costs and how it learns."""
+    """Where the run is, when it ends, what it costs, how it learns, and whether to go on."""
 
     def __init__(self, *, reading: bool = False) -> None:
         super().__init__(id="status")
@@ -47,9 +50,11 @@ class Status(Vertical):
         self._width = 0
         names = ("title", "step", "money", "loss")
         self._lines = tuple(StatusLine(f"status-{name}") for name in names)
+        self._advice = AdviceLine()
 
     def compose(self) -> ComposeResult:
         yield from self._lines
+        yield self._advice
 
     def show(
         self, snapshot: Snapshot, now: datetime, time: str, silent: float | None, *, losses: bool
@@ -69,6 +74,8 @@ class Status(Vertical):
         ]
         if losses or width != self._width:
             lines.append(loss_line(snapshot, width))
+            short = self.app.size.height < _TWO_LINES_FROM
+            self._advice.show(snapshot.advice, width, 1 if short else 2)
         self._width = width
         for widget, text in zip(self._lines, lines, strict=False):
             widget.show(text)

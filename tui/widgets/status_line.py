@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
+from textwrap import wrap
 
 from textual.content import Content
 from textual.geometry import Region
@@ -10,6 +11,9 @@ from textual.widget import Widget
 
 _NEAR = 8
 """Cells between two changes that are sent as one: to move the cursor costs as many bytes."""
+
+_MIN_WIDTH = 8
+"""Cells that a text has in its last line, however narrow the screen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,16 @@ def join(parts: Sequence[Part]) -> Content:
             pieces.append((before, "$quiet"))
         pieces.append((part.text, part.style))
     return Content.assemble(*pieces)
+
+
+def in_lines(text: str, width: int, max_lines: int, taken: int) -> str:
+    """Cut a text to lines of `width` cells, with `taken` cells of the last one left free."""
+    lines = wrap(text, width)
+    if len(lines) < max_lines:
+        return text
+    room = max(_MIN_WIDTH, width - taken)
+    last = wrap(" ".join(lines[max_lines - 1 :]), room, max_lines=1, placeholder="…")
+    return " ".join([*lines[: max_lines - 1], *last])
 
 
 class StatusLine(Widget):

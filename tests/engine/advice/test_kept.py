@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from engine.advice.kept import kept_checkpoints, resolve
+from engine.advice.kept import kept_checkpoints, resolve, with_source_step
 from engine.errors import InputError
+from engine.run.options import TrainOptions
 from engine.run.sample import parse_step
 
 
@@ -46,6 +47,10 @@ def test_the_best_has_the_least_held_out_loss_and_of_equal_ones_is_earliest(voic
     ]
     assert resolve(voice, "text2mel", "best").step == 2_050
     assert resolve(voice, "text2mel").step == 4_000
+    source = TrainOptions(voice.folder / "new", source=voice.folder, source_step="best")
+    told = []
+    assert with_source_step(source, told.append).source == resolve(voice, "text2mel", "best").path
+    assert told[0].startswith("starting from Text2Mel 2,050: least held-out loss (0.5000)")
     for choice, words in (
         (3, "no SSRN checkpoint of step 3; there are 7"),
         ("best", "Which SSRN checkpoint"),
@@ -59,7 +64,7 @@ def test_the_base_is_what_training_began_from(trained_voice):
     based = {one.network: one.step for one in kept_checkpoints(trained_voice) if one.base}
     assert based == {"text2mel": 5, "ssrn": 2}
     assert resolve(trained_voice, "text2mel", "base").step == 5
-    with pytest.raises(InputError, match="none has a held-out loss; give a step"):
+    with pytest.raises(InputError, match="none was measured; give a step"):
         resolve(trained_voice, "text2mel", "best")
 
 

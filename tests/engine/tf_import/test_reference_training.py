@@ -12,8 +12,8 @@ from engine.checkpoints.checkpoint import load_checkpoint
 from engine.data.batches import Batch
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import attend
+from engine.run.recipe import learning_rate, recipe_named
 from engine.training.learner import Learner
-from engine.training.recipe import learning_rate, recipe_named
 from engine.voice.folder import Voice
 
 STEP = 1000

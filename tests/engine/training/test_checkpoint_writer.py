@@ -14,9 +14,9 @@ from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoints.retention import remove_superseded
 from engine.errors import EngineError
 from engine.networks.specs import Text2MelSpec
+from engine.run.recipe import recipe_named
 from engine.training.checkpoint_writer import CheckpointWriter, StateCopy
 from engine.training.learner import Learner
-from engine.training.recipe import recipe_named
 from engine.voice.comparisons import Comparison, append_comparison
 
 

@@ -9,9 +9,9 @@ from saved import same
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.data.batches import Batch
 from engine.networks.specs import SSRNSpec, Text2MelSpec
+from engine.run.recipe import Recipe
 from engine.training.learner import Learner
 from engine.training.optimizer import move_unless
-from engine.training.recipe import Recipe
 
 CPU = torch.device("cpu")
 TEXT2MEL = Text2MelSpec(34, n_mels=6, embedding=8, hidden=8)

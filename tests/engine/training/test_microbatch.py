@@ -12,10 +12,10 @@ from engine.machine.cloud.machine import Clock, Interruption
 from engine.machine.device import is_out_of_memory
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.commands import Audition
+from engine.run.recipe import recipe_named
 from engine.run.snapshot import Phase
 from engine.training import spot
 from engine.training.learner import Learner
-from engine.training.recipe import recipe_named
 
 TEXT2MEL = Text2MelSpec(34, n_mels=6, embedding=8, hidden=8, dropout=0.2)
 SSRN = SSRNSpec(6, 9, hidden=8, dropout=0.2)

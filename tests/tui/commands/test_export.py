@@ -1,12 +1,14 @@
 """`voicecoach export`, and `info` and `say` with what it makes."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from paths import DEMO_VOICE
 from typer.testing import CliRunner
 
+from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from tui.cli import app
 
 
@@ -33,3 +35,22 @@ def test_an_export_is_described_and_speaks(tmp_path: Path) -> None:
     told = voicecoach("say", "Go.", "--voice", folder, "--out", out, "--device", "cpu")
     assert told.startswith(f"{out}  ")
     assert out.stat().st_size > 10_000
+
+
+def test_best_is_exported_with_the_reason(make_voice, tmp_path):
+    voice = make_voice(text2mel=100, ssrn=7)
+    save = {100: 0.25, 200: 0.5}
+    whole = load_checkpoint(voice.checkpoint_folder("text2mel", 100))
+    save_checkpoint(replace(whole, step=200), voice.checkpoint_folder("text2mel", 200))
+    lines = [f'{{"step":{step},"loss":1.0,"held_out":{loss}}}' for step, loss in save.items()]
+    voice.history("text2mel").write_text("\n".join(lines))
+    line, why = voicecoach(
+        "export", voice.folder, "--out", tmp_path / "out", "--step", "best", "--ssrn-step", "7"
+    ).splitlines()
+    assert "Text2Mel at step 100, SSRN at step 7; " in line
+    assert why.startswith("Text2Mel 100: least held-out loss (0.2500); ")
+    done = CliRunner().invoke(
+        app, ["export", str(voice.folder), "--out", "x", "--ssrn-step", "best"]
+    )
+    assert done.exit_code == 2
+    assert "Which SSRN checkpoint" in done.stderr

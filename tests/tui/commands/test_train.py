@@ -53,6 +53,13 @@ def complaint(*options: str) -> str:
     return result.stderr
 
 
+def test_a_step_to_start_from_needs_the_voice_that_has_it(tmp_path):
+    new = str(tmp_path / "new")
+    for source, why in (((), "goes with --from"), (("--from", str(DEMO_VOICE)), "not known")):
+        said = complaint(str(SPEECH), "--voice", new, *source, "--from-step", "best")
+        assert why in said
+
+
 def test_what_is_no_vocabulary_is_answered_with_the_line_to_type(tmp_path) -> None:
     said = complaint(str(SPEECH), "--voice", str(tmp_path / "new"), "--vocabulary", "abc")
     assert "type --vocabulary 'PE abc'" in said

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.training.recipe import learning_rate, recipe_named
+from engine.run.recipe import learning_rate, recipe_named
 
 RECIPES = [recipe_named("standard"), recipe_named("bbc")]
 

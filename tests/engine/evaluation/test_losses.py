@@ -7,10 +7,10 @@ import torch
 
 from engine.data.batches import Batch
 from engine.data.clips import Limits
+from engine.evaluation.losses import ssrn_loss, text2mel_loss
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2MelOutput
-from engine.training.losses import ssrn_loss, text2mel_loss
-from engine.training.recipe import recipe_named
+from engine.run.recipe import recipe_named
 
 TEXTS, FRAMES, BANDS, BINS = [5, 3, 8], [12, 7, 9], 4, 6
 STANDARD, BBC = recipe_named("standard"), recipe_named("bbc")

@@ -16,7 +16,7 @@ from engine.data.clips import Limits
 from engine.networks.dropout import Rows
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2MelOutput, guide
-from engine.training.recipe import Recipe
+from engine.run.recipe import Recipe
 
 
 class LossParts(NamedTuple):

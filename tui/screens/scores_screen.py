@@ -1,0 +1,168 @@
+"""What was measured of each checkpoint: a small curve for each measure; opens on `v`."""
+
+from dataclasses import replace
+from math import isfinite
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Grid, VerticalScroll
+from textual.content import Content
+from textual.widgets import Static
+
+from engine.advice.measures import MEASURES
+from engine.choices import NETWORK_TITLES
+from engine.formatting import plural, printable
+from engine.run.snapshot import Snapshot
+from tui.keys import SCORES_KEYS, Key, Moment
+from tui.screens.advice_dialog import AdviceDialog, recommended_words
+from tui.screens.keyed_screen import KeyedScreen, KeysFooter
+from tui.widgets.score_plot import Measured, ScorePlot
+from tui.widgets.status_line import Part, StatusLine, line
+
+if TYPE_CHECKING:
+    from tui.screens.run_screen import RunScreen
+
+_COLUMNS = ((180, 4), (112, 3), (60, 2), (0, 1))
+"""Columns of a screen, and how many panels stand side by side in them."""
+_PANEL_ROWS = (9, 20)
+"""Rows of the lowest panel and of the highest."""
+_BESIDE = {"held_out": "held_out_training"}
+"""Measures that are shown in the panel of another."""
+
+
+class ScoresScreen(KeyedScreen):
+    """Shows the measures over the checkpoints, or says what it waits for."""
+
+    KEYS: ClassVar[tuple[Key, ...]] = SCORES_KEYS
+    BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in SCORES_KEYS]
+    AUTO_FOCUS = "#scores"
+
+    def __init__(self, run: "RunScreen", snapshot: Snapshot) -> None:
+        """Take the main screen, which quits on behalf of this one."""
+        super().__init__()
+        self._run = run
+        self.snapshot = snapshot
+        self._heading = StatusLine("scores-title")
+        self._verdict = Static("", id="scores-verdict", markup=False)
+        self._missing = Static("", id="scores-missing", markup=False)
+        self._grid = Grid(id="scores-grid")
+        self._plots: dict[str, ScorePlot] = {}
+
+    def compose(self) -> ComposeResult:
+        yield self._heading
+        yield self._verdict
+        with VerticalScroll(id="scores"):
+            yield self._grid
+            yield self._missing
+        yield KeysFooter()
+
+    def on_mount(self) -> None:
+        self.show(self.snapshot)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """Fill the screen with whole panels."""
+        width, height = self.query_one("#scores").size
+        columns = next(count for least, count in _COLUMNS if width >= least - 2)
+        low, high = _PANEL_ROWS
+        rows = -(-max(1, len(self._plots)) // columns)
+        on_screen = max(1, min(rows, height // low))
+        self._grid.styles.grid_size_columns = columns
+        self._grid.styles.grid_rows = (str(max(low, min(high, height // on_screen))),)
+        self.show(self.snapshot)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Show what is known by now."""
+        self.snapshot = snapshot
+        if not self.is_mounted:
+            return
+        self._heading.show(_heading(snapshot, self._heading.content_size.width))
+        missing = Content.styled(printable(snapshot.judge_absent), "$quiet")
+        for place, words in ((self._verdict, _verdict(snapshot)), (self._missing, missing)):
+            if words != place.content:
+                place.update(words)
+                place.display = bool(words.plain)
+        measured = measured_of(snapshot)
+        if measured.keys() != self._plots.keys():
+            self._plots = {name: self._plots.get(name) or ScorePlot(name) for name in measured}
+            self._grid.remove_children()
+            self._grid.mount(*self._plots.values())
+            self.call_after_refresh(self._fit)
+        for name, one in measured.items():
+            self._plots[name].show(one)
+        self.refresh_keys()
+
+    @property
+    def moment(self) -> Moment:
+        """What decides which keys do something now."""
+        session = self._run.session
+        return Moment(self.snapshot, reading=session.reading, attached=session.attached)
+
+    def say(self, text: str, severity: str = "information") -> None:
+        """Show words for a moment."""
+        level = "warning" if severity != "information" else "information"
+        self.notify(text, severity=level, markup=False)  # type: ignore[arg-type]
+
+    def action_why(self) -> None:
+        self.app.push_screen(AdviceDialog(self.snapshot))
+
+    def action_close(self) -> None:
+        """Go back to the run."""
+        if self.app.screen is self:
+            self.dismiss()
+
+    def action_leave(self) -> None:
+        """Ask what becomes of the run."""
+        self._run.action_leave()
+
+
+def measured_of(snapshot: Snapshot) -> dict[str, Measured]:
+    """Return what there is to show of each measure that was taken, in their order."""
+    best = snapshot.recommended.step if snapshot.recommended else None
+    shown = {}
+    for name, measure in MEASURES.items():
+        scores = tuple(
+            (one.step, score)
+            for one in snapshot.scores
+            if (score := one.scores.get(name)) and isfinite(score.low + score.mean + score.high)
+        )
+        if scores:
+            ceiling = snapshot.scores[-1].ceilings.get(name)
+            shown[name] = Measured(measure, scores, (), ceiling, best)
+    for name, other in _BESIDE.items():
+        if name in shown and other in shown:
+            means = tuple((step, score.mean) for step, score in shown.pop(other).scores)
+            shown[name] = replace(shown[name], others=means)
+    return shown
+
+
+def _heading(snapshot: Snapshot, width: int) -> Content:
+    scores, evaluating = snapshot.scores, snapshot.evaluating
+    sentences = scores[-1].sentences if scores else 0
+    left = [
+        Part(printable(snapshot.voice), "bold $primary"),
+        Part(NETWORK_TITLES[snapshot.network], "bold", rank=4),
+        Part("scores", "bold"),
+    ]
+    right = [
+        Part("" if evaluating is None else f"evaluating {evaluating:,}", "$training", rank=1),
+        Part(plural(len(scores), "checkpoint") if scores else "", "$quiet", rank=2),
+        Part(plural(sentences, "sentence") if sentences else "", "$quiet", rank=3),
+    ]
+    return line(left, right, width)
+
+
+def _verdict(snapshot: Snapshot) -> Content:
+    """Say which checkpoint to export, or what the scores wait for."""
+    if snapshot.recommended is not None:
+        return recommended_words(snapshot.recommended)
+    if snapshot.scores:
+        return Content("")
+    if not snapshot.checkpoints:
+        return Content("Scores come with the first checkpoint: it is evaluated beside training.")
+    if snapshot.evaluating is None:
+        return Content("No checkpoint has been evaluated yet: that is done beside training.")
+    return Content(f"Checkpoint {snapshot.evaluating:,} is being evaluated, the first of all.")
