@@ -63,10 +63,14 @@ class ScorePlot(Drawing):
         unit, ceiling = shown.measure.unit, shown.ceiling
         self.border_title = Content.assemble(
             shown.measure.title,
-            (f" · {figure(newest.mean, unit)}", "$foreground"),
-            "" if ceiling is None else (f" · recordings {figure(ceiling, unit)}", "$held-out"),
+            (f" · {formatting.figure(newest.mean, unit)}", "$foreground"),
+            ""
+            if ceiling is None
+            else (f" · recordings {formatting.figure(ceiling, unit)}", "$held-out"),
         )
-        at_best = f"best {figure(best.mean, unit)} at {formatting.short_steps(best_step)}"
+        at_best = (
+            f"best {formatting.figure(best.mean, unit)} at {formatting.short_steps(best_step)}"
+        )
         marks = [f"{_OTHER} training"] if shown.others else []
         if len(shown.scores) > 1:
             marks.append("the newest is best" if best.mean == newest.mean else at_best)
@@ -85,12 +89,6 @@ class ScorePlot(Drawing):
         plot = _Plot(self._shown, Size(width, rows), ascii_only=self.ascii_only)
         lines = plot.lines({name: style(self, name) for name in ("quiet", "training", "held-out")})
         return lines + [line for words in text for line in self.quietly(words)]
-
-
-def figure(value: float, unit: str) -> str:
-    """Write a value with its unit: `4.1 %`, `7.32 dB`, `0.5771`."""
-    places = 1 if unit == "%" else 2 if unit else 4 if abs(value) < 1 else 2
-    return f"{value:.{places}f} {unit}".rstrip()
 
 
 def meaning(shown: Measured) -> str:
