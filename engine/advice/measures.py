@@ -18,6 +18,11 @@ class Measure:
     """Whether it needs a model of `voicecoach[judge]`."""
     sound: bool = False
     """Whether it is taken of the sound, to which the SSRN adds its share."""
+    shown: bool = True
+    """Whether screens show it: it orders checkpoints whose order is known (`assets/study`)."""
+    ranked: bool = True
+    """Whether it counts in the judge's rank: it does so in most series of the study, and says
+    something that no other measure says as well."""
 
 
 MEASURES: dict[str, Measure] = {
