@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.advice.advice import advise_voice
 from engine.advice.best import recommend
 from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints
@@ -111,6 +112,7 @@ class RestingVoice:
             checkpoints=new.checkpoints,
             sentences=new.sentences,
             scores=new.scores,
+            advice=new.advice,
             recommended=new.recommended,
         )
 
@@ -140,6 +142,7 @@ def _snapshot_of(voice: Voice, last: Snapshot | None) -> Snapshot:
         sentences=voice.settings.sentences or tuple(spoken)[-MAX_SENTENCES:],
         checkpoints=kept_checkpoints(voice),
         scores=tuple(map(summarise, read_evaluations(voice, network))),
+        advice=advise_voice(voice, network),
         recommended=recommend(voice, network),
     )
     if last is None:
