@@ -45,7 +45,7 @@ class ScoresScreen(KeyedScreen):
         self.snapshot = snapshot
         self._heading = StatusLine("scores-title")
         self._verdict = Static("", id="scores-verdict", markup=False)
-        self._missing = Static("", id="scores-missing", markup=False)
+        self._without = Static("", id="scores-without", markup=False)
         self._grid = Grid(id="scores-grid")
         self._plots: dict[str, ScorePlot] = {}
 
@@ -54,7 +54,7 @@ class ScoresScreen(KeyedScreen):
         yield self._verdict
         with VerticalScroll(id="scores"):
             yield self._grid
-            yield self._missing
+            yield self._without
         yield KeysFooter()
 
     def on_mount(self) -> None:
@@ -80,12 +80,13 @@ class ScoresScreen(KeyedScreen):
         if not self.is_mounted:
             return
         self._heading.show(_heading(snapshot, self._heading.content_size.width))
-        missing = Content.styled(printable(snapshot.judge_absent), "$quiet")
-        for place, words in ((self._verdict, _verdict(snapshot)), (self._missing, missing)):
+        measured = measured_of(snapshot)
+        steady = [name for name, one in measured.items() if one.is_steady]
+        without = _without_plots([measured.pop(name) for name in steady], snapshot.judge_absent)
+        for place, words in ((self._verdict, _verdict(snapshot)), (self._without, without)):
             if words != place.content:
                 place.update(words)
                 place.display = bool(words.plain)
-        measured = measured_of(snapshot)
         if measured.keys() != self._plots.keys():
             self._plots = {name: self._plots.get(name) or ScorePlot(name) for name in measured}
             self._grid.remove_children()
@@ -120,16 +121,17 @@ class ScoresScreen(KeyedScreen):
 
 
 def measured_of(snapshot: Snapshot) -> dict[str, Measured]:
-    """Return what there is to show of each measure that was taken, in their order."""
+    """Return what there is to show of each measure that was taken, those that decide first."""
     best = snapshot.recommended.step if snapshot.recommended else None
     shown = {}
-    for name, measure in MEASURES.items():
+    in_order = sorted(MEASURES.items(), key=lambda one: not one[1].ranked)
+    for name, measure in in_order:
         scores = tuple(
             (one.step, score)
             for one in snapshot.scores
             if (score := one.scores.get(name)) and isfinite(score.low + score.mean + score.high)
         )
-        if scores:
+        if scores and measure.shown:
             ceiling = snapshot.scores[-1].ceilings.get(name)
             shown[name] = Measured(measure, scores, (), ceiling, best)
     for name, other in _BESIDE.items():
@@ -137,6 +139,14 @@ def measured_of(snapshot: Snapshot) -> dict[str, Measured]:
             means = tuple((step, score.mean) for step, score in shown.pop(other).scores)
             shown[name] = replace(shown[name], others=means)
     return shown
+
+
+def _without_plots(steady: list[Measured], judge_absent: str) -> Content:
+    """Name the measures that are the same everywhere, and say which were not taken."""
+    same = ", ".join(f"{one.measure.title} {one.newest}" for one in steady)
+    lines = [f"The same at every checkpoint: {same}."] if same else []
+    lines += [printable(judge_absent)] if judge_absent else []
+    return Content.styled("\n".join(lines), "$quiet")
 
 
 def _heading(snapshot: Snapshot, width: int) -> Content:
