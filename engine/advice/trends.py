@@ -50,6 +50,8 @@ class LossTrend:
     """80 % interval of it."""
     likely: float
     """The probability that they gain something that counts."""
+    counts: float
+    """What counts: more than the noise, and more than nobody would pay for."""
 
 
 def steps_ahead(made: int) -> int:
@@ -91,7 +93,7 @@ def loss_trend(steps: Sequence[int], losses: Sequence[float], start: int) -> Los
     low, high = (level + one for one in gain.interval(0.8))
     return LossTrend(
         direction, level, curve.steps[since], curve.levels[since],
-        ahead, curve.levels[-1], (low, high), likely,
+        ahead, curve.levels[-1], (low, high), likely, small,
     )  # fmt: skip
 
 
