@@ -53,6 +53,9 @@ async def test_v_draws_each_measure_and_marks_what_to_export():
         assert "skipped · 10.2 %" in run.text
         await run.change(scores=tuple(replace(newer, step=step) for step in (1, 2)))
         assert "The same at every checkpoint: skipped 10.2 %." in run.text
+        await run.change(scores=scores())
+        await run.look()
+        assert run.text.index("held-out loss") < run.text.index("finished · 94.7 %")
         await run.press("w")
         assert "871,000 skips “sense” at 0.8 s, stuck on “old” from 1.2 to 2.0 s:" in run.dialog
         assert EXPORT in run.dialog

@@ -1,5 +1,6 @@
 """What was measured of each checkpoint: a small curve for each measure; opens on `v`."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, ClassVar
@@ -68,7 +69,8 @@ class ScoresScreen(KeyedScreen):
         width, height = self.query_one("#scores").size
         columns = next(count for least, count in _COLUMNS if width >= least - 2)
         low, high = _PANEL_ROWS
-        rows = -(-max(1, len(self._plots)) // columns)
+        shown = sum(plot.display for plot in self._plots.values())
+        rows = -(-max(1, shown) // columns)
         on_screen = max(1, min(rows, height // low))
         self._grid.styles.grid_size_columns = columns
         self._grid.styles.grid_rows = (str(max(low, min(high, height // on_screen))),)
@@ -87,14 +89,23 @@ class ScoresScreen(KeyedScreen):
             if words != place.content:
                 place.update(words)
                 place.display = bool(words.plain)
-        if measured.keys() != self._plots.keys():
-            self._plots = {name: self._plots.get(name) or ScorePlot(name) for name in measured}
-            self._grid.remove_children()
-            self._grid.mount(*self._plots.values())
+        self._show_plots(measured)
+        self.refresh_keys()
+
+    def _show_plots(self, measured: dict[str, Measured]) -> None:
+        new = {name: ScorePlot(name) for name in measured if name not in self._plots}
+        there = [name for name, plot in self._plots.items() if plot.display]
+        if new or list(measured) != there:
+            self._plots |= new
+            self._plots = {name: self._plots[name] for name in _in_order(self._plots)}
+            self._grid.mount(*new.values())
+            places = {plot.id: place for place, plot in enumerate(self._plots.values())}
+            self._grid.sort_children(key=lambda plot: places[plot.id])
+            for name, plot in self._plots.items():
+                plot.display = name in measured
             self.call_after_refresh(self._fit)
         for name, one in measured.items():
             self._plots[name].show(one)
-        self.refresh_keys()
 
     @property
     def moment(self) -> Moment:
@@ -120,12 +131,17 @@ class ScoresScreen(KeyedScreen):
         self._run.action_leave()
 
 
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Put measures in the order of their table, those that decide before the others."""
+    return sorted(names, key=lambda name: (not MEASURES[name].ranked, [*MEASURES].index(name)))
+
+
 def measured_of(snapshot: Snapshot) -> dict[str, Measured]:
     """Return what there is to show of each measure that was taken, those that decide first."""
     best = snapshot.recommended.step if snapshot.recommended else None
     shown = {}
-    in_order = sorted(MEASURES.items(), key=lambda one: not one[1].ranked)
-    for name, measure in in_order:
+    for name in _in_order(MEASURES):
+        measure = MEASURES[name]
         scores = tuple(
             (one.step, score)
             for one in snapshot.scores
