@@ -114,7 +114,6 @@ class RestingVoice:
             scores=new.scores,
             advice=new.advice,
             recommended=new.recommended,
-            advice=new.advice,
         )
 
     def close(self) -> None:
@@ -145,7 +144,6 @@ def _snapshot_of(voice: Voice, last: Snapshot | None) -> Snapshot:
         scores=tuple(map(summarise, read_evaluations(voice, network))),
         advice=advise_voice(voice, network),
         recommended=recommend(voice, network),
-        advice=advise_voice(voice, network),
     )
     if last is None:
         return at_rest
