@@ -202,7 +202,6 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
         scores=tuple(map(summarise, evaluations)),
         advice=advise_voice(voice, network),
         recommended=recommend(voice, network),
-        advice=advise_voice(voice, network),
     )
 
 
