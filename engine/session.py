@@ -23,6 +23,7 @@ from engine.run.commands import (
     ScreenDetached,
     TerminalStalled,
 )
+from engine.run.notifier import Notifier
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
@@ -95,6 +96,7 @@ class Session:
             self._voice.lock = self._claim.lock
             self._inbox = Inbox()
             self._publisher = Publisher(_first_snapshot(options, preflight, self._voice))
+            self._notifier = Notifier(options.notify, self._publisher)
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
             given = (options, preflight.cloud, self._voice.settings, self._publisher, self._inbox)
             self._spot = SpotWatch(*given, on_price=self._spend.change_price)
@@ -188,6 +190,7 @@ class Session:
                 self._close()
 
     def _train(self, watchdog: Watchdog) -> None:
+        self._notifier.start()
         self._spend.start()
         self._early_stop.start()
         self._spot.start()
@@ -208,7 +211,9 @@ class Session:
             self._wait_for_reader()
             failure = f"The run failed; see {self._voice.log}."
             self._publisher.update(phase=Phase.FAILED, failure=failure)
+            self._publisher.notify("failed", failure.rstrip("."))
         self._ended.set()
+        self._notifier.close(self._inbox.hurried)
         if self._gpu is not None:
             self._gpu.stop(wait=False)
         self._spot.stop()
@@ -260,6 +265,7 @@ class Session:
         if not isinstance(failure, VoicecoachError):
             text = f"{type(failure).__name__}: {failure}; {self._voice.log} says where."
         self._publisher.event(text, "error")
+        self._publisher.notify("failed", f"the run failed: {text.rstrip('.')}")
         self._wait_for_reader()
         self._publisher.update(phase=Phase.FAILED, failure=text, steps_per_second=None)
 

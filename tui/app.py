@@ -6,7 +6,7 @@ from functools import partial
 from math import inf
 from pathlib import Path
 from threading import Thread
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import events
@@ -18,11 +18,13 @@ from textual.screen import ModalScreen, Screen
 from textual.theme import Theme, ThemeProvider
 
 from engine.run.commands import KeyPressed
+from engine.run.evaluation import Notice
 from engine.run.snapshot import Phase, Snapshot
+from tui.alerts import alert
 from tui.ascii_filter import AsciiFilter
 from tui.audio.listening import Listening
 from tui.key_order import KeyOrder
-from tui.process.endings import ExitReason
+from tui.process.endings import ExitReason, events_after
 from tui.process.remote import COPIED, Host, copy
 from tui.process.terminal_driver import TerminalDriver
 from tui.screens.check_screen import CheckScreen
@@ -43,6 +45,8 @@ _POLLS_A_PLOT = 4
 """The plots are renewed once a second, the numbers four times."""
 _KEY_SECONDS = 2.0
 """A run that waits for a person hears of their keys no more often."""
+_FRESH_SECONDS = 5.0
+"""Before a screen opened: the bell rings for what happened then."""
 _READ_SECONDS = 10.0
 """How long a text is shown that has to be read, or typed."""
 _FROM_A_PERSON = (
@@ -103,6 +107,9 @@ class VoicecoachApp(App[ExitReason]):
         self._ran = False
         """Whether the screen has seen the run make steps, or wait for more."""
         self._polls = 0
+        self._opened = time()
+        self._notice: Notice | None = None
+        """The newest notice that was rung for, or was old when the screen opened."""
         self._theme_trouble = ""
         self.before_end = session.snapshot()
         """The last snapshot before the run began to end."""
@@ -159,6 +166,7 @@ class VoicecoachApp(App[ExitReason]):
         snapshot = self._session.snapshot()
         if snapshot.phase is not Phase.STOPPING and not snapshot.phase.ended:
             self.before_end = snapshot
+        self._ring(snapshot)
         if self._is_over(snapshot):
             self.exit(ExitReason.ENDED)
             return
@@ -167,6 +175,14 @@ class VoicecoachApp(App[ExitReason]):
         plots = self._polls % _POLLS_A_PLOT == 0
         self.run_screen.show(snapshot, plots=plots, covered=covered)
         self._polls += 1
+
+    def _ring(self, snapshot: Snapshot) -> None:
+        """Call the person for each new notice: they need not be looking at the screen."""
+        driver = self._driver
+        for notice in events_after(self._notice, snapshot.notices):
+            self._notice = notice
+            if driver is not None and notice.time > self._opened - _FRESH_SECONDS:
+                driver.write(alert(f"{snapshot.voice}: {notice.text}"))
 
     def _show_upper(self, snapshot: Snapshot) -> bool:
         """Show the snapshot on screens that cover the main one; return whether there are any.

@@ -16,6 +16,7 @@ from typer.core import TyperCommand, TyperGroup
 from engine.choices import CleanerName
 from engine.errors import VoicecoachError
 from engine.run.stop import STOP_FORMS_IN_A_SHELL
+from tui import alerts
 from tui.characters import choose
 from tui.process.streams import print_error
 
@@ -24,6 +25,8 @@ LOG = logging.getLogger(__name__)
 _INTERRUPTED = 130  # 128 + SIGINT, as shells count
 _Given = ParamSpec("_Given")
 _DASHED_TEXT = re.compile("-[^-A-Za-z]")
+# One that was given without its option; it may hold a password.
+_ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s()]+", re.IGNORECASE)
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
 # How typer begins what its parsers say, and what they say of numbers.
@@ -54,6 +57,7 @@ class Commands(TyperGroup):
 
 def _usage_sentence(error: Any) -> str:  # noqa: ANN401 (of typer's own copy of click)
     words = " ".join(error.format_message().split()).removesuffix(".")
+    words = _ADDRESS.sub(r"\1…", words)
     for theirs, ours in _PARSERS_WORDS:
         words = words.replace(theirs, ours)
     return f"{words} (see `{error.ctx.command_path} --help`)" if error.ctx else words
@@ -116,6 +120,25 @@ BudgetOption = Annotated[
         help="Budget in US dollars for all training of the voice, idle time included, such as 30: "
         "warns at 80 %, saves and ends at 100 %; none for no budget.",
         show_default="as the voice has it",
+    ),
+]
+NotifyOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="URL",
+        envvar="VOICECOACH_NOTIFY",
+        help="Send notices there by apprise, such as ntfy://topic or mailto://user:password@host; "
+        "may be given several times. In the environment, where other users cannot read it, "
+        "spaces part several.",
+    ),
+]
+BellOption = Annotated[
+    bool,
+    typer.Option(
+        "--bell/--no-bell",
+        envvar="VOICECOACH_BELL",
+        callback=alerts.choose,
+        help="With a screen, ring the terminal's bell at the stop, and when the run needs you.",
     ),
 ]
 VocabularyOption = Annotated[

@@ -23,6 +23,7 @@ from engine.errors import VoicecoachError
 from engine.run.evaluation import Evaluation
 from engine.serialization import from_json, to_json
 from engine.voice.folder import Voice
+from engine.voice.settings import VoiceSettings
 
 if TYPE_CHECKING:
     from engine.evaluation.evaluate import Evaluator
@@ -79,32 +80,31 @@ def _read(requests: "SimpleQueue[bytes]") -> None:
 
 def _serve(requests: "SimpleQueue[bytes]", answer: Callable[[Reply], None]) -> None:
     evaluator: Evaluator | None = None
+    opened: tuple[Path, VoiceSettings] | None = None
     while True:
         request = from_json(requests.get(), Request, "request")
         try:
-            if evaluator is None:
-                evaluator = _evaluator()
-            evaluation = evaluator.evaluate(
-                Voice.open(request.voice),
-                request.network,
-                request.step,
-                progress=lambda done, total: answer(Reply(False)),
-            )
-            answer(Reply(True, evaluation, "", evaluator.judge_absent))
+            voice = Voice.open(request.voice)
+            if evaluator is None or opened != (voice.folder, voice.settings):
+                evaluator = _evaluator(voice, lambda done, total: answer(Reply(False)))
+                opened = voice.folder, voice.settings
+            evaluation = evaluator.evaluate(request.network, request.step)
+            absent = evaluator.judges.absent if evaluator.judges else ""
+            answer(Reply(True, evaluation, judge_absent=absent))
         except VoicecoachError as error:
             answer(Reply(True, trouble=str(error)))
         except Exception as error:
             answer(Reply(True, trouble=f"{type(error).__name__}: {error}"))
 
 
-def _evaluator() -> "Evaluator":
+def _evaluator(voice: Voice, on_progress: Callable[[int, int], None]) -> "Evaluator":
     # torch comes in here, once the process has given way.
     import torch
 
-    from engine.evaluation.evaluate import Evaluator
+    from engine.evaluation.evaluate import EvaluationOptions, Evaluator
 
     torch.set_num_threads(1)
-    return Evaluator()
+    return Evaluator(voice, EvaluationOptions(on_progress=on_progress))
 
 
 def _give_way() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from engine.advice.best import recommend
 from engine.advice.comparisons import describe_comparisons
+from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints
 from engine.checkpoints.state import EMA_FILE, WEIGHTS_FILE, read_state
 from engine.choices import NETWORKS, NetworkName
@@ -21,6 +22,7 @@ from engine.run.sample import KeptCheckpoint, Sample
 from engine.run.snapshot import AttentionPlot, LossCurve
 from engine.voice.attention_plots import read_plots
 from engine.voice.comparisons import Comparison, read_comparisons
+from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
 from engine.voice.history import held_out_losses, read_curve
 from engine.voice.layout import CheckpointEntry
@@ -180,6 +182,7 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
         files=tuple(_files(voice, network)),
         comparisons=comparisons,
         standings=tuple(one["standing"] for one in standings if one["answers"]),
+        scores=tuple(map(summarise, read_evaluations(voice, network))),
         recommended=recommend(voice, network),
     )
 

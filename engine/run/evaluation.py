@@ -124,11 +124,14 @@ class Recommendation:
         return f"{self.step:,}: {'; '.join((*self.reasons, self.certainty))}"
 
 
+AdviceKind = Literal["improving", "flat", "worse", "misread", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Advice:
     """Whether it pays to go on, with the price of it."""
 
-    kind: Literal["improving", "flat", "worse", "misread", "unknown"]
+    kind: AdviceKind
     text: str
     """One line for the screen, without its full stop."""
     reasons: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """The options of `train`, read and checked."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -115,6 +115,8 @@ class TrainOptions:
     names what to do next."""
     keep_errors: bool | None = None
     """Train on clips that the check found errors in, too, where they can be read."""
+    tensorboard: bool | None = None
+    """Write event files for TensorBoard."""
     attended: bool = False
     """A screen is open: wait at the stop for what the person wants next."""
     hold: bool = False
@@ -133,6 +135,8 @@ class TrainOptions:
     reached. See `engine.mirror.restore`."""
     restore: str | None = None
     """A mirror whose voice is fetched and goes on, as `--from` names it."""
+    notify: tuple[str, ...] = field(default=(), repr=False)
+    """Where notices are sent, as apprise writes it. They hold secrets: nothing may store them."""
 
     def __post_init__(self) -> None:
         given = 0 if self.price in (None, "auto") else self.price

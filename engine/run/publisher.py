@@ -29,6 +29,8 @@ class Publisher:
         self._turn = threading.Lock()
         self.on_speaking: Callable[[], None] = lambda: None
         """Called when a sample begins or ends to be heard: who listens is waiting for it."""
+        self.on_notice: Callable[[Notice], None] = lambda _: None
+        """Called with each notice; it must return at once."""
         self.beats = 0
         """How often the engine's thread has shown that it moves; see `beat`."""
 
@@ -70,7 +72,9 @@ class Publisher:
 
     def notify(self, kind: NoticeKind, text: str) -> None:
         """Tell the person wherever they are; the log is told by `event` or `warn`."""
-        self._append("notices", Notice(time.time(), kind, text), 50)
+        notice = Notice(time.time(), kind, text)
+        self._append("notices", notice, 50)
+        self.on_notice(notice)
 
     def add_plot(self, plot: AttentionPlot) -> None:
         """Append a plot of the attention."""

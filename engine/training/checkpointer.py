@@ -209,6 +209,8 @@ class Checkpointer:
         if seconds > _SLOW_SECONDS:
             slow = f"the disk is slow: {what} has taken {whole_minutes(seconds)} so far"
         if slow != self._slow:
+            if not self._slow:
+                self._publisher.notify("disk", slow)
             self._slow = slow
             self._show_trouble(slow or self._refusal)
 
@@ -234,6 +236,7 @@ class Checkpointer:
         kind = re.sub(r"[0-9.]+", "", text)
         if kind != self._last_failure:
             self._publisher.event(text, "error")
+            self._publisher.notify("disk", text.rstrip("."))
         self._last_failure = kind
         self._refusal, self._slow = text, ""
         self._show_trouble(text)

@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from engine.advice.advice import advise_run
 from engine.advice.best import recommend
 from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints
@@ -46,7 +47,7 @@ _BUSY_SECONDS = 600.0
 _LAST_SHARE, _LAST_SECONDS = 0.05, 60.0
 # A checkpoint, and a run, whose evaluation fails so often is left alone.
 _MAX_TRIES, _MAX_FAILURES = 2, 4
-_TURN_SECONDS, _READ_SECONDS = 1.0, 0.5
+_TURN_SECONDS, _READ_SECONDS, _ADVISE_SECONDS = 1.0, 0.5, 30.0
 # Seconds without work after which its process is not worth its memory.
 _IDLE_SECONDS = 120.0
 
@@ -83,6 +84,9 @@ class Judging:
         self._failures = 0
         self._told: set[str] = set()
         self._reported: tuple[int, int] | None = None
+        self._evaluations: tuple[Evaluation, ...] = ()
+        self._advised_at = -math.inf
+        self._told_best: int | None = None
 
     def start(self) -> None:
         """Begin, from the checkpoints that there are."""
@@ -112,6 +116,7 @@ class Judging:
     def _turn(self) -> None:
         self._write()
         self._refresh()
+        self._advise()
         step = self._next()
         if step is None:
             self._rest()
@@ -122,6 +127,7 @@ class Judging:
         self._evaluate(step)
         self._write()
         self._refresh()
+        self._advise()
         self._idle = not self._waiting
 
     def _write(self) -> None:
@@ -139,7 +145,7 @@ class Judging:
         if now == self._known:
             return
         checkpoints = kept_checkpoints(self._voice)
-        evaluations = read_evaluations(self._voice, self._network)
+        self._evaluations = evaluations = read_evaluations(self._voice, self._network)
         self._publisher.update(
             checkpoints=checkpoints,
             scores=tuple(map(summarise, evaluations)),
@@ -148,7 +154,19 @@ class Judging:
         evaluated = {one.step for one in evaluations}
         kept = [one for one in checkpoints if one.network == self._network]
         self._waiting = [one.step for one in _in_order(kept) if self._lacks(one.step, evaluated)]
-        self._known = now
+        self._known, self._advised_at = now, -math.inf
+
+    def _advise(self) -> None:
+        """Advise now and then; tell wherever the person is when nothing more improves."""
+        snapshot, now = self._publisher.snapshot, time.monotonic()
+        if snapshot.phase.before_steps or now - self._advised_at < _ADVISE_SECONDS:
+            return
+        self._advised_at = now
+        advice, best = advise_run(snapshot, self._evaluations), snapshot.recommended
+        self._publisher.update(advice=advice)
+        if advice.kind in ("flat", "worse") and best and best.step != self._told_best:
+            self._told_best = best.step
+            self._publisher.notify("verdict", f"{advice.text}; to export: {best.words}")
 
     def _lacks(self, step: int, evaluated: set[int]) -> bool:
         return step not in evaluated and self._tries[self._try(step)] < _MAX_TRIES

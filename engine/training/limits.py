@@ -40,7 +40,7 @@ class Limits:
         self._cost = cost
         self._point: StopPoint | None = None
         self._budget = voice.settings.budget
-        self._warned_of_share = self._warned_of_price = False
+        self._warned_of_share = self._warned_of_end = self._warned_of_price = False
 
     def begin(self, stop: Stop | None, step: int) -> None:
         """Take up the stop as preflight left it, which may be one that the last run did not reach.
@@ -69,7 +69,9 @@ class Limits:
         if self._budget_spent:
             self._publisher.event(self._budget_text(), "warning")
         else:
-            self._publisher.event(f"reached the stop at step {step:,}")
+            text = f"reached the stop at step {step:,}"
+            self._publisher.event(text)
+            self._publisher.notify("stop", text)
 
     def _stop_reached(self, step: int) -> bool:
         cost = self._cost
@@ -148,7 +150,7 @@ class Limits:
         if error := self._budget_error(usd):
             self._publisher.event(error, "error")
             return False
-        self._budget, self._warned_of_share = usd, False
+        self._budget, self._warned_of_share, self._warned_of_end = usd, False, False
         self._publisher.update(budget=usd)
         self._publisher.event(f"budget {dollars(usd)}" if usd else "no budget")
         try:
@@ -166,13 +168,18 @@ class Limits:
         return ""
 
     def warn(self) -> None:
-        """Warn once when most of the budget is spent, and once if no price is known."""
+        """Warn once when most of the budget is spent, once when all, and if no price is known."""
         cost = self._cost
         if self._budget <= 0:
             return
+        if not self._warned_of_end and self._budget_spent:
+            # `report` writes in the log that a run ends for it.
+            self._warned_of_end = self._warned_of_share = True
+            self._publisher.notify("budget", self._budget_text())
         if not self._warned_of_share and cost.spent >= BUDGET_WARNING_SHARE * self._budget:
             self._warned_of_share = True
             self._publisher.event(self._share_text(), "warning")
+            self._publisher.notify("budget", self._share_text())
         unknown = cost.price <= 0 and cost.run_seconds >= _PRICE_SECONDS
         if unknown and not self._warned_of_price:
             self._warned_of_price = True

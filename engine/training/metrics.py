@@ -18,6 +18,7 @@ from engine.run.snapshot import AttentionPlot, Losses, LostSteps, Phase
 from engine.speech.misreadings import misreadings
 from engine.training.cost import CostMeter
 from engine.training.setup import TrainingContext, micro_batches_notice
+from engine.training.tensorboard import open_tensorboard
 from engine.voice.attention_plots import read_plots, save_plots
 from engine.voice.history import EVALUATE_EVERY, History
 from engine.voice.spend import SpendEntry
@@ -84,6 +85,7 @@ class Metrics:
         self.history_writer = BackgroundThread(
             "writing the history", self._write_history, publisher.event
         )
+        self._tensorboard = open_tensorboard(context, publisher, cost)
         self._plots_writer = BackgroundThread(
             "writing the attention plots", self._write_plots, publisher.event
         )
@@ -118,6 +120,8 @@ class Metrics:
         self._report_lost_steps()
         self._show_earlier_plots(step)
         self.draw_attention(step)
+        if self._tensorboard is not None:
+            self._tensorboard.begin()
 
     def add(self, step: int, losses: LossParts) -> Losses | None:
         """Publish a step; every `LOG_EVERY` steps read the losses, log and return their means."""
@@ -143,7 +147,10 @@ class Metrics:
             return None, {}
         self.sums.clear()
         held_out = self._held_out_loss() if step % EVALUATE_EVERY == 0 else None
-        self._history.add(step, losses, self._learner.learning_rate(step), held_out)
+        logged = (step, losses, self._learner.learning_rate(step), held_out)
+        self._history.add(*logged)
+        if self._tensorboard is not None:
+            self._tensorboard.add(*logged)
         self.history_writer.request()
         changes: dict[str, object] = {"losses": losses, "curve": self._history.curve}
         return losses, changes if held_out is None else {**changes, "held_out": held_out}
@@ -163,6 +170,8 @@ class Metrics:
             self._history.cut_back(step)
         except EngineError as error:
             self._publisher.event(str(error), "warning")
+        if self._tensorboard is not None:
+            self._tensorboard.roll_back(step)
         self._publisher.update(
             step=step,
             learning_rate=self._learner.learning_rate(step + 1),
@@ -244,6 +253,8 @@ class Metrics:
         self.history_writer.stop()
         self._plots_writer.request()  # auditions, too
         self._plots_writer.stop()
+        if self._tensorboard is not None:
+            self._tensorboard.end()
         try:
             self._locate_history()
             self._history.flush()

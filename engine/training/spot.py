@@ -209,4 +209,6 @@ def _report_notice(publisher: Publisher, notice: SpotNotice, doing: str) -> None
     when = ""
     if notice.deadline is not None:
         when = f" at {datetime.fromtimestamp(notice.deadline):%H:%M:%S}"
-    publisher.event(f"{notice.text}{when}: {doing} at once", "warning")
+    text = f"{notice.text}{when}: {doing} at once"
+    publisher.event(text, "warning")
+    publisher.notify("spot", text)

@@ -102,6 +102,7 @@ class Watchdog:
             f"threads are in {self._log}; `kill {os.getpid()}`, twice, ends the run"
         )
         self._publisher.event(text, "error")
+        self._publisher.notify("hangs", text)
         self._publisher.update(alarm=text)
         self._reported = text
         try:

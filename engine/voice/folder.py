@@ -235,6 +235,10 @@ class Voice:
         """The newest plots of a network's attention."""
         return self.folder / network / "attention.plots"
 
+    def events(self, network: NetworkName) -> Path:
+        """The folder of a network's event files, for TensorBoard."""
+        return self.folder / "tensorboard" / network
+
     def checkpoint_folder(self, network: NetworkName, step: int) -> Path:
         """Where the checkpoint of a step is, or will be."""
         return step_folder(self.folder / network / "checkpoints", step)

@@ -1,5 +1,6 @@
 """The losses of a network: every logged step on disk, a few hundred points for the screen."""
 
+import contextlib
 import os
 import threading
 from array import array
@@ -41,6 +42,24 @@ class _Line:
     loss: _Loss | None = None
     held_out: _Loss | None = None
     note: str | None = None
+
+
+@dataclass(frozen=True)
+class LoggedStep:
+    """A logged step with all that the file has of it."""
+
+    step: Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+    loss: _Loss
+    l1: _Loss
+    divergence: _Loss
+    attention: _Loss | None = None
+    learning_rate: _Loss | None = None
+    held_out: _Loss | None = None
+
+    @property
+    def losses(self) -> Losses:
+        """The mean losses since the logged step before."""
+        return Losses(self.loss, self.l1, self.divergence, self.attention)
 
 
 class _StoredLine(NamedTuple):
@@ -136,6 +155,22 @@ def read_curve(path: Path) -> LossCurve:
         losses.add(step, latest[step].loss)
         held_out.add(step, latest[step].held_out)
     return _curve(losses, held_out)
+
+
+def logged_steps(path: Path, up_to: int) -> Iterator[LoggedStep]:
+    """Yield the logged steps of a history up to a step; none where there is no history.
+
+    Raises:
+        OSError: it cannot be read.
+        InputError: the file is larger than any history.
+    """
+    if not path.exists():
+        return
+    for raw in _raw_lines(path):
+        with contextlib.suppress(InputError):  # a note, or a line that was cut off
+            line = from_json(raw, LoggedStep, "history")
+            if line.step <= up_to:
+                yield line
 
 
 class History:

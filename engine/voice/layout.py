@@ -10,7 +10,9 @@ from engine.errors import InputError
 from engine.files import A_LINK, NOT_PLAIN
 
 # What a voice keeps in folders; others in a voice folder are the person's, recordings perhaps.
-_FOLDERS_OF_A_VOICE = frozenset({"text2mel", "ssrn", "samples", "features", ".restoring"})
+_FOLDERS_OF_A_VOICE = frozenset(
+    {"text2mel", "ssrn", "samples", "features", "tensorboard", ".restoring"}
+)
 
 STEP_FOLDER = re.compile(r"step-([0-9]{9,10})")
 """The name of a checkpoint's folder."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from engine.errors import InputError
-from tui.command_line import AsciiOption, app, reports_errors
+from tui.command_line import AsciiOption, BellOption, app, reports_errors
 
 
 @app.command(epilog="Example: voicecoach attach voices/alice")
@@ -26,6 +26,7 @@ def attach(
             help="Watch only; a run that is paused or at its stop does not wait for you.",
         ),
     ] = False,
+    bell: BellOption = True,
     ascii_only: AsciiOption = None,
 ) -> int:
     """Open a screen on a running training; up to 32 screens can be open at once."""

@@ -6,15 +6,18 @@ from typing import Annotated
 import typer
 
 from engine.choices import NetworkName
+from engine.run.notifier import parse_addresses
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
 from engine.run.stop import STOP_FORMS_IN_A_SHELL
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
+    BellOption,
     BudgetOption,
     DeviceOption,
     HeadlessOption,
     HoldOption,
+    NotifyOption,
     app,
     reports_errors,
 )
@@ -42,7 +45,9 @@ def demo(
     price: AutoPriceOption = None,
     budget: BudgetOption = None,
     device: DeviceOption = "auto",
+    notify: NotifyOption = None,
     hold: HoldOption = False,
+    bell: BellOption = True,
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = None,
 ) -> int:
@@ -60,6 +65,7 @@ def demo(
         price=None if price is None else parse_price(price),
         budget=None if budget is None else parse_budget_option(budget),
         device=device,
+        notify=parse_addresses(notify or ()),
         hold=hold,
     )
     return run_training(make_options, headless=headless, ascii_only=ascii_only)

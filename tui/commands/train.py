@@ -10,15 +10,18 @@ import typer
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
 from engine.mirror.address import EXAMPLES, is_mirror
+from engine.run.notifier import parse_addresses
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
 from engine.run.sample import parse_step
 from tui.command_line import (
     AsciiOption,
     AutoPriceOption,
+    BellOption,
     BudgetOption,
     DeviceOption,
     HeadlessOption,
     HoldOption,
+    NotifyOption,
     StopOption,
     app,
     checkpoint_option,
@@ -111,6 +114,14 @@ def train(
             show_default="no",
         ),
     ] = None,
+    tensorboard: Annotated[
+        bool | None,
+        typer.Option(
+            "--tensorboard/--no-tensorboard",
+            help="Write event files for TensorBoard into the voice folder.",
+            show_default="as the voice has it, or no",
+        ),
+    ] = None,
     precision: Annotated[
         Precision,
         typer.Option(
@@ -148,7 +159,9 @@ def train(
             "continues from there. Give it at every start.",
         ),
     ] = None,
+    notify: NotifyOption = None,
     hold: HoldOption = False,
+    bell: BellOption = True,
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = None,
 ) -> int:
@@ -173,10 +186,12 @@ def train(
         checkpoint_minutes=checkpoint_minutes,
         dropout=dropout,
         keep_errors=keep_errors,
+        tensorboard=tensorboard,
         cloud=cloud,
         metadata_url=metadata_url,
         on_interrupt=on_interrupt,
         mirror=mirror,
+        notify=parse_addresses(notify or ()),
         hold=hold,
         restore=source if from_mirror else None,
     )

@@ -5,16 +5,20 @@ import time
 from collections.abc import Callable, Iterator
 from enum import Enum
 from pathlib import Path
+from typing import TypeVar
 
 from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural, printable
 from engine.jobs.demo import next_commands
+from engine.run.evaluation import Notice
 from engine.run.snapshot import Event, Snapshot
 from engine.run.stop import read_stored_stop
 from engine.voice.folder import Voice
 from tui import formatting
 
 LOG = logging.getLogger(__name__)
+
+_Event = TypeVar("_Event", Event, Notice)
 
 _REPEAT_SECONDS = 30.0
 """From one sentence to the next about the same wait."""
@@ -122,8 +126,8 @@ def next_lines(last: Snapshot) -> Iterator[str]:
         yield f"{what + ':':{width + 1}}  {command}"
 
 
-def events_after(known: Event | None, events: tuple[Event, ...]) -> tuple[Event, ...]:
-    """Return the events after a known one; all of them if it is not among them."""
+def events_after(known: _Event | None, events: tuple[_Event, ...]) -> tuple[_Event, ...]:
+    """Return the events, or notices, after a known one; all of them if it is not among them."""
     known_at = (i for i in reversed(range(len(events))) if events[i] == known)
     return events[next(known_at, -1) + 1 :]
 

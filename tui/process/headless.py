@@ -48,7 +48,7 @@ def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "
     except AlreadyThereError as there:
         lines.write(f"nothing to do: {there}")
         return 0
-    log = open_log(options.voice_folder)
+    log = open_log(options.voice_folder, options.notify)
     watch = SignalWatch(session, lines)
     watch.handle_signals()
     session.start()

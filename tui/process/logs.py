@@ -6,12 +6,12 @@ import os
 import re
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from logging.handlers import QueueHandler, QueueListener, RotatingFileHandler
 from pathlib import Path
 from queue import SimpleQueue
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote, quote_plus, unquote
 
 from engine.errors import EngineError
 from engine.files import open_private
@@ -31,10 +31,15 @@ _SENSITIVE = (
     r"|credential|signature|authori[sz]ation|cookie)"
 )
 _SECRET_VARIABLE = re.compile(
-    r"key|token|secret|passw|passphrase|credential|signature|cookie|auth", re.IGNORECASE
+    r"key|token|secret|passw|passphrase|credential|signature|cookie|auth|voicecoach_notify",
+    re.IGNORECASE,
 )
 _MIN_SECRET = 6
 """Characters: shorter values ("1", "true", "none") are no secrets."""
+_MIN_PART = 4
+"""Characters of the shortest part of an address that is hidden."""
+_BETWEEN_PARTS = re.compile(r"[/?&=@:#;,]+")
+_OURS = ("engine", "tui")
 _PATTERNS = [
     (re.compile(pattern, re.IGNORECASE | re.DOTALL), replacement)
     for pattern, replacement in (
@@ -95,26 +100,48 @@ def _secrets_of(environment: Mapping[str, str]) -> set[str]:
     }
 
 
+def _parts_of(addresses: Iterable[str]) -> re.Pattern[str]:
+    """What may be secret in addresses: any part, for a token can be the path or the host."""
+    parts = {
+        form
+        for address in addresses
+        for part in _BETWEEN_PARTS.split(address.partition("://")[2])
+        for form in (part, unquote(part), quote(part, safe=""))
+        if len(form) >= _MIN_PART
+    }
+    longest_first = sorted(parts, key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, longest_first)) or r"(?!)", re.IGNORECASE)
+
+
 class DiscreetFormatter(logging.Formatter):
     """Formats records of any library, tracebacks included, without what a log must not have.
 
     Control characters, which a terminal that shows the log would obey, are escaped.
     """
 
+    def __init__(self, form: str, addresses: Iterable[str] = ()) -> None:
+        """Hide the parts of addresses too, in what we did not write ourselves."""
+        super().__init__(form)
+        self._parts = _parts_of(addresses)
+
     def format(self, record: logging.LogRecord) -> str:
         """Return the text of a record."""
+        text = without_secrets(super().format(record))
+        # An address may have a part such as `training`, which our own sentences need.
+        if not record.name.startswith(_OURS) or "Traceback (most recent call last)" in text:
+            text = self._parts.sub(_HIDDEN, text)
         return "".join(
             c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape").decode()
-            for c in without_secrets(super().format(record))
+            for c in text
         )
 
 
 class _LogFile(RotatingFileHandler):
     """A log that its owner alone can read, and that leads to no other file."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, addresses: Iterable[str] = ()) -> None:
         super().__init__(path, maxBytes=_MAX_BYTES, backupCount=_MAX_OLD_FILES, encoding="utf-8")
-        self.setFormatter(DiscreetFormatter(_FORMAT))
+        self.setFormatter(DiscreetFormatter(_FORMAT, addresses))
         self._home = path.parent.stat()
 
     def _open(self) -> io.TextIOWrapper:
@@ -209,24 +236,25 @@ class QueuedLog(QueueHandler):
         super().close()
 
 
-def open_log(voice_folder: Path) -> Path:
+def open_log(voice_folder: Path, addresses: Iterable[str] = ()) -> Path:
     """Send all logging of this process, and Python's warnings, to the voice's log.
 
-    The root logger gets it, so that no library's message finds its way onto the screen.
+    The root logger gets it, so that no library's message finds its way onto the screen. No part of
+    the addresses, which `--notify` was given, is written.
 
     Raises:
         EngineError: it cannot be written.
     """
     path = voice_folder / NAME
     try:
-        handler = QueuedLog(_LogFile(path))
+        handler = QueuedLog(_LogFile(path, addresses))
     except OSError as error:
         raise EngineError(
             f"The log {path} cannot be written: {error.strerror}; move it away, or choose another "
             f"place for the voice."
         ) from error
     logging.getLogger().addHandler(handler)
-    for ours in ("engine", "tui"):
+    for ours in _OURS:
         logging.getLogger(ours).setLevel(logging.INFO)
     logging.captureWarnings(True)
     # A full disk must not print tracebacks onto the screen.

@@ -54,7 +54,7 @@ def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: b
     front = open_front(terminal)
     options = replace(make_options(), attended=True)
     session = Session(options)
-    log = open_log(options.voice_folder)
+    log = open_log(options.voice_folder, options.notify)
     screen = Screen(terminal, front, session, log, ascii_only=ascii_only)
     closed = screen.show(session.start)
     if closed == "hung up":

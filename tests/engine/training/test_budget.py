@@ -81,6 +81,9 @@ def test_a_budget_warns_and_then_stops_with_a_checkpoint(make_voice, training, c
     assert last.budget_is_used_up
     assert sum("of the budget is spent" in text for text in training.texts(last)) == 1
     assert sum("budget of $30.00 is used up" in text for text in training.texts(last)) == 1
+    at_80, at_100 = last.notices
+    assert at_80.kind == at_100.kind == "budget"
+    assert ("81 % of" in at_80.text, "is used up" in at_100.text) == (True, True)
     assert voice.spend.usd == pytest.approx(last.spent, abs=1e-9)
     # It is kept with the voice, for both networks, and a larger one goes on.
     with pytest.raises(AlreadyThereError, match="used up"):

@@ -87,6 +87,8 @@ def test_training_goes_on_while_the_disk_refuses(make_voice, training, disk, err
     events = training.texts(snapshot)
     # Reported once, however often it was retried.
     assert sum(os.strerror(error) in text for text in events) == 1
+    [told] = snapshot.notices
+    assert (told.kind, os.strerror(error) in told.text) == ("disk", True)
     assert any("saved after failed attempts" in text for text in events)
     session.send(Finish())
     assert training.end(session).saved
@@ -104,6 +106,7 @@ def test_a_slow_disk_delays_no_step_and_is_reported(make_voice, training, monkey
     )
     assert (snapshot.saving_step, snapshot.checkpoint_step) == (3, 0)
     assert "the disk is slow" in snapshot.saving_trouble
+    assert [one.kind for one in snapshot.notices] == ["disk"]
     disk.released.set()
     # What fell due meanwhile is made of a later step, once.
     training.until(session, lambda s: (s.checkpoint_step or 0) > 20)

@@ -7,6 +7,7 @@ from threading import Event
 import pytest
 import torch
 from saved import same, steps, tensors
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.checkpoints.state import Recovery
@@ -111,13 +112,15 @@ def test_an_infinite_gradient_is_skipped_and_not_clipped(make_voice, training, m
 def test_many_skips_in_a_row_roll_back_with_half_the_rate(
     make_voice, copy_voice, training, monkeypatch
 ):
-    voice = make_voice(checkpoint_every=10)
+    voice = make_voice(checkpoint_every=10, tensorboard=True)
     stopped = copy_voice(voice, "stopped")
     spoil_batches(monkeypatch, lambda step, salt: 11 <= step <= 15 and salt == 0)
     snapshot = training.end(training.start(voice, "20"))
     assert snapshot.phase is Phase.STOPPED
     assert (snapshot.step, snapshot.rate_factor, snapshot.rollbacks) == (20, 0.5, 1)
     [text] = events(training, snapshot, "diverged")
+    assert snapshot.notices[0].text == text
+    assert [one.kind for one in snapshot.notices] == ["diverged", "stop"]
     assert "at step 15: 5 steps in a row" in text
     assert "rolled back to 10, learning rate × 0.5, new batch order (1 of 3)" in text
     assert steps(voice) == [0, 10, 20]
@@ -128,6 +131,8 @@ def test_many_skips_in_a_row_roll_back_with_half_the_rate(
     lines = history(voice)
     assert [line["step"] for line in lines] == [5, 10, 15, 20]
     assert lines[-1]["learning_rate"] == pytest.approx(lines[1]["learning_rate"])  # 20 / 2 = 10
+    shown = EventAccumulator(str(voice.events("text2mel"))).Reload().Scalars("loss/total")
+    assert [one.step for one in shown] == [5, 10, 15, 20]
     # And a run that is stopped and resumed after it makes the same steps.
     for stop in ("17", "20"):
         snapshot = training.end(training.start(stopped, stop))
@@ -178,6 +183,7 @@ def test_a_diverged_run_fails_where_nobody_answers(hopeless, training, command):
     assert isinstance(session.error, DivergedError)
     assert session.error.exit_code == 1
     assert "diverged at step 15" in snapshot.failure
+    assert [one.kind for one in snapshot.notices] == ["diverged"] * 4 + ["failed"]
     assert "rolled back to 10" in snapshot.failure
     if isinstance(command, TerminalStalled):
         assert snapshot.ended_because

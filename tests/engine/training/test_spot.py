@@ -117,6 +117,8 @@ def test_a_warning_after_a_notice_sets_no_end(publisher):
     assert (deadline.known, deadline.reached) == (True, True)
     deadline.handle(SpotWarning(SpotNotice("AWS is likely to take it")), lambda: 0.0, None)
     assert (deadline.known, deadline.reached) == (False, False)
+    told, warned = publisher.snapshot.notices
+    assert (told.kind, warned.text) == ("spot", "AWS is likely to take it: saving at once")
 
 
 def test_it_saves_at_once_trains_on_and_saves_again(

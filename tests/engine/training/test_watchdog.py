@@ -54,6 +54,7 @@ def test_a_hanging_step_is_reported_once_and_cleared_at_its_end(watched):
     assert one.alarm == ""
     texts = [event.text for event in one.publisher.snapshot.events]
     assert len(texts) == 2
+    assert [(one.kind, one.text) for one in one.publisher.snapshot.notices] == [("hangs", texts[0])]
     assert texts[1] == "the run is making progress again"
     log = one.log.read_text()
     assert "test_watchdog.py" in log

@@ -84,10 +84,12 @@ def chart_of(
     curves: Sequence[Curve],
     marks: Sequence[Mark] = (),
     ceiling: float | None = None,
+    *,
+    log: bool = False,
 ) -> Chart | None:
     """Lay out curves over steps; None where no curve has a finite point.
 
-    Values that differ by large factors are drawn on a logarithmic scale.
+    With `log` the scale is logarithmic where values differ by large factors.
     """
     curves = [_finite(curve) for curve in curves]
     steps = [step for curve in curves for step, _ in curve.points]
@@ -97,7 +99,7 @@ def chart_of(
     values += [end for curve in curves for ends in curve.intervals for end in ends]
     values += [] if ceiling is None else [ceiling]
     x, x_ticks = _axis(steps, (_LEFT, WIDTH - _RIGHT), short_steps, log=False)
-    logarithmic = min(values) > 0 and max(values) > _LOG_RATIO * min(values)
+    logarithmic = log and min(values) > 0 and max(values) > _LOG_RATIO * min(values)
     y, y_ticks = _axis(values, (HEIGHT - _BOTTOM, _TOP), "{:.4g}".format, log=logarithmic)
     return Chart(
         title=title,

@@ -13,6 +13,7 @@ from engine.advice.measures import MEASURES
 from engine.choices import NETWORK_TITLES
 from engine.formatting import dollars, duration, format_bytes, plural, printable
 from engine.jobs.report import NetworkReport, Report, SpokenSentence
+from engine.run.evaluation import CheckpointScores
 from engine.run.sample import Sample
 from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import attention_picture
@@ -21,6 +22,8 @@ from tui.reports.html.charts import Chart, Curve, Mark, chart_of
 from tui.reports.html.sounds import data_address, embedded
 
 _HERE = Path(__file__).parent
+_BESIDE = {"held_out": "held_out_training"}
+"""Measures that are drawn in the chart of another."""
 # Of a text from data: a name, a sentence.
 _MAX_TEXT = 300
 
@@ -38,6 +41,7 @@ def html_of(report: Report) -> str:
     environment.filters |= {
         "dollars": dollars, "duration": duration, "loss": loss, "size": format_bytes,
         "price": price, "plural": plural, "sentence": _sentence_of,
+        "figure": "{:.3g}".format,
     }  # fmt: skip
     style, script = (_own(name) for name in ("report.css", "report.js"))
     sounds = embedded(_sounds(report.networks))
@@ -98,7 +102,8 @@ def _network(network: NetworkReport, sounds: dict[Path, Markup]) -> dict[str, An
         "title": NETWORK_TITLES[network.network],
         "curve": _curve(network),
         "plots": [(plot, _picture(plot)) for plot in network.plots],
-        "measures": list(_measures(network)),
+        "measures": _measures(network),
+        "columns": [(one, _mark(network, one.step)) for one in _columns(network)],
         "sentences": [_sentence(network, one, sounds) for one in network.sentences],
     }
 
@@ -114,6 +119,7 @@ def _curve(network: NetworkReport) -> Chart | None:
             Curve("held-out", "second", held_out),
         ],
         best,
+        log=True,
     )
 
 
@@ -121,25 +127,45 @@ def _picture(plot: AttentionPlot) -> Markup:
     return data_address("image/png", attention_picture(plot.weights))
 
 
-def _measures(network: NetworkReport) -> Iterator[dict[str, Any]]:
-    """Each measure with its values over the checkpoints."""
-    for name, measure in MEASURES.items():
-        rows = [one for one in network.scores if name in one.scores]
-        if not rows:
-            continue
-        scores = [one.scores[name] for one in rows]
-        ceilings = [one.ceilings[name] for one in rows if name in one.ceilings]
-        curve = Curve(
-            measure.title,
-            "first",
-            [(row.step, score.mean) for row, score in zip(rows, scores, strict=True)],
-            [(score.low, score.high) for score in scores],
-        )
-        best = [Mark("best", x, y) for x, y in curve.points if x == network.best]
-        chart = chart_of(measure.title, [curve], best, ceilings[-1] if ceilings else None)
-        yield {
-            "name": name, "measure": measure, "chart": chart, "ceiling": bool(ceilings),
-        }  # fmt: skip
+def _measures(network: NetworkReport) -> list[dict[str, Any]]:
+    """Each measure with its curve over the checkpoints, and what a few of them score."""
+    return [
+        {
+            "measure": measure,
+            "chart": _score_chart(network, name),
+            "ceiling": _ceiling(network, name),
+            "beside": MEASURES[_BESIDE[name]].title if name in _BESIDE else "",
+            "scores": [one.scores.get(name) for one in _columns(network)],
+        }
+        for name, measure in MEASURES.items()
+        if name not in _BESIDE.values() and any(name in one.scores for one in network.scores)
+    ]
+
+
+def _score_chart(network: NetworkReport, name: str) -> Chart | None:
+    curves = [_score_curve(network, name, "first")]
+    if name in _BESIDE:
+        curves.append(_score_curve(network, _BESIDE[name], "second"))
+    best = [Mark("best", step, value) for step, value in curves[0].points if step == network.best]
+    return chart_of(MEASURES[name].title, curves, best, _ceiling(network, name))
+
+
+def _score_curve(network: NetworkReport, name: str, kind: str) -> Curve:
+    measured = [(one.step, one.scores[name]) for one in network.scores if name in one.scores]
+    points = [(step, score.mean) for step, score in measured]
+    return Curve(name, kind, points, [(score.low, score.high) for _, score in measured])
+
+
+def _ceiling(network: NetworkReport, name: str) -> float | None:
+    """What the recordings score themselves."""
+    known = [one.ceilings[name] for one in network.scores if name in one.ceilings]
+    return known[-1] if known else None
+
+
+def _columns(network: NetworkReport) -> list[CheckpointScores]:
+    """The checkpoints of the table: the base, the best and the newest that were measured."""
+    newest = network.scores[-1].step if network.scores else None
+    return [one for one in network.scores if one.step in (network.base, network.best, newest)]
 
 
 def _sentence(

@@ -1,0 +1,88 @@
+"""What is advised to voices that improve, have stopped to, or get worse."""
+
+import numpy as np
+import pytest
+
+from engine.advice.advice import Pace, Progress, advise
+from engine.run.evaluation import Evaluation, Misreading, SentenceMeasures
+from engine.run.snapshot import LossCurve
+
+BASE = 10_000
+
+
+def progress(loss, steps=16_000, noise=0.0001, evaluations=()):
+    """Of a voice whose held-out loss is a function of the steps made."""
+    made = np.arange(100, steps + 1, 100)
+    rough = np.random.default_rng(7).normal(0, noise, len(made))
+    smooth = [rough[0]]
+    for one in rough[1:]:
+        smooth.append(0.9 * smooth[-1] + 0.44 * one)
+    losses = tuple((loss(made) + np.array(smooth)).tolist())
+    curve = LossCurve(held_out_steps=tuple((BASE + made).tolist()), held_out=losses)
+    return Progress(BASE + steps, BASE, curve, evaluations)
+
+
+def improves(made):
+    return 0.5 + 2 * (made + 500) ** -0.35
+
+
+def is_flat(made):
+    return 0.55 + 0.1 * np.exp(-made / 900)
+
+
+def overfits(made):
+    return 0.55 + 0.1 * np.exp(-made / 900) + 3e-6 * np.maximum(0, made - 4_000)
+
+
+def evaluation(step, skipped, sentences=12, misread=0):
+    """An evaluation in which attention gets better as less is skipped."""
+    return Evaluation(
+        "text2mel",
+        step,
+        1.0,
+        tuple(
+            SentenceMeasures(
+                f"sentence {number}",
+                measures={"skipped": skipped + number % 3, "pace": skipped, "focus": 1 / skipped},
+                misreadings=(Misreading("skipped", "birch", 4, 9, 0.8, 0.9),) * (number < misread),
+            )
+            for number in range(sentences)
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    ("loss", "skipped", "kind", "words"),
+    [
+        (improves, None, "improving", "+5k steps ($0.82, 49m) are likely to cut held-out loss"),
+        (is_flat, None, "flat", "by held-out loss alone"),
+        (is_flat, (5, 5), "flat", "14,000 is as good as 26,000"),
+        (is_flat, (9, 2), "improving", "better than 14,000 in skipped"),
+        (is_flat, (2, 9), "worse", "14,000 is better than 26,000"),
+        (overfits, None, "worse", "listen before you stop"),
+        (overfits, (5, 5), "worse", "held-out loss rose from 0.55"),
+        (overfits, (9, 2), "improving", "though held-out loss does not"),
+        (improves, (2, 9), "unknown", "14,000 is better than 26,000: listen"),
+    ],
+)
+def test_held_out_loss_and_judge_are_advised_by_together(loss, skipped, kind, words):
+    steps = (14_000, 26_000)
+    evaluations = [evaluation(*one) for one in zip(steps, skipped or (), strict=False)]
+    advice = advise(progress(loss, evaluations=evaluations), Pace(1.7, 1.0))
+    assert advice.kind == kind
+    assert words in advice.text
+    # Never on one measure alone.
+    assert (advice.flat_since is not None) == (kind in ("flat", "worse") and bool(skipped))
+
+
+def test_without_price_or_speed_nothing_is_said_of_them():
+    assert "+5k steps (49m) are" in advise(progress(improves), Pace(1.7)).text
+    assert "+5k steps are" in advise(progress(improves), Pace()).text
+
+
+def test_little_is_known_at_first():
+    advice = advise(progress(improves, steps=300), Pace())
+    assert (advice.kind, advice.text[-6:]) == ("unknown", "10,800")
+    attention = [evaluation(10_300, 3, misread=3)]
+    advice = advise(progress(improves, steps=300, evaluations=attention), Pace())
+    assert advice.text == "attention breaks in 3 of 12 sentences: listen to these"
