@@ -30,10 +30,8 @@ class Best:
     """The one to export; None where nothing was measured."""
 
 
-def best_steps(
-    voice: Voice, network: NetworkName, steps: Iterable[int] | None = None
-) -> Mapping[BestBy, int]:
-    """The checkpoints that must never be pruned, by what they are the best by.
+def best_steps(voice: Voice, network: NetworkName, steps: Iterable[int] | None = None) -> set[int]:
+    """The checkpoints that must never be pruned: the best by anything, and the one to export.
 
     Args:
         voice: the voice.
@@ -43,7 +41,9 @@ def best_steps(
     Raises:
         InputError: the history, the evaluations or the answers cannot be read.
     """
-    return find_best(voice, network, steps).by
+    found = find_best(voice, network, steps)
+    advised = {found.recommended.step} if found.recommended else set()
+    return {*found.by.values(), *advised}
 
 
 def recommend(voice: Voice, network: NetworkName) -> Recommendation | None:
