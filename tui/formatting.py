@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from engine.formatting import dollars as dollars
 from engine.formatting import duration, printable
-from engine.run.evaluation import Misreading
+from engine.run.evaluation import Misreading, Score
 
 
 def short_steps(count: float) -> str:
@@ -87,6 +87,21 @@ def rate_factor(factor: float) -> str:
 def gigabytes(used: int, total: int) -> str:
     """Write memory in use out of what there is: `3.1/80 GB`."""
     return f"{used / 1e9:.1f}/{total / 1e9:.0f} GB"
+
+
+def figure(value: float, unit: str) -> str:
+    """Write a value with its unit: `4.1 %`, `7.32 dB`, `0.5771`."""
+    places = 1 if unit == "%" else 2 if unit else 4 if abs(value) < 1 else 2
+    return f"{value:.{places}f} {unit}".rstrip()
+
+
+def interval(score: Score, unit: str = "") -> str:
+    """Write the mean of a score and its 95 % interval: `4.1 % (2.0 to 6.3)`, or the mean alone."""
+    mean = figure(score.mean, unit)
+    if score.low == score.high:
+        return mean
+    low, high = (figure(end, unit).removesuffix(unit).rstrip() for end in (score.low, score.high))
+    return f"{mean} ({low} to {high})"
 
 
 def misreading_words(misreadings: Sequence[Misreading], width: int) -> str:

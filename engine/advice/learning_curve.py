@@ -75,11 +75,13 @@ class LearningCurve:
         at the one ahead."""
         unit = max(float(np.ptp(values)), _ROUNDING * float(np.abs(values).max()), 1e-12)
         origin = float(values[-1])
-        mean, covariance, self._freedom = _fit(
+        mean, covariance, noise, self._freedom = _fit(
             times, (values - origin) / unit, np.asarray(wanted, np.float64)
         )
         self.levels = tuple((origin + unit * mean).tolist())
         """The curve at `steps`."""
+        self.noise = unit * math.sqrt(noise)
+        """Standard deviation of what was measured around the curve."""
         self._covariance = covariance * unit**2
 
     @property
@@ -111,9 +113,9 @@ def _log(times: _Floats) -> _Floats:
     return np.asarray(np.log(np.maximum(times, 0) + _MEMORY), np.float64)
 
 
-def _fit(times: _Floats, values: _Floats, every: _Floats) -> tuple[_Floats, _Floats, float]:
-    """Mean and covariance at `every` time, of which those measured come first, and the degrees of
-    freedom."""
+def _fit(times: _Floats, values: _Floats, every: _Floats) -> tuple[_Floats, _Floats, float, float]:
+    """Mean and covariance at `every` time, of which those measured come first, the variance of the
+    noise, and the degrees of freedom."""
     count = len(times)
     places = _log(every)
     places -= places[0]
@@ -146,7 +148,7 @@ def _fit(times: _Floats, values: _Floats, every: _Floats) -> tuple[_Floats, _Flo
     off = means - mean
     covariance = np.einsum("g,gij->ij", belief * scale, covariances)
     covariance += np.einsum("g,gi,gj->ij", belief, off, off)
-    return mean, covariance, float(freedom)
+    return mean, covariance, float(belief @ scale), float(freedom)
 
 
 def _model(every: _Floats, places: _Floats) -> tuple[_Floats, _Floats, _Floats]:

@@ -18,11 +18,19 @@ class Measure:
     """Whether it needs a model of `voicecoach[judge]`."""
     sound: bool = False
     """Whether it is taken of the sound, to which the SSRN adds its share."""
+    shown: bool = True
+    """Whether screens show it: it orders checkpoints whose order is known (`assets/study`)."""
+    ranked: bool = True
+    """Whether it counts in the judge's rank: it does so in most series of the study, and says
+    something that no other measure says as well."""
 
 
 MEASURES: dict[str, Measure] = {
     "held_out": Measure(
-        "held-out loss", "lower", "How well the weights that speak predict unheard clips."
+        "held-out loss",
+        "lower",
+        "Loss of the averaged weights on clips never trained on: a gap to the training loss is "
+        "normal, a rise is overfitting.",
     ),
     "held_out_training": Measure(
         "held-out loss in training",

@@ -17,9 +17,9 @@ Direction = Literal["improving", "flat", "worse", "unclear"]
 
 # Changes of a held-out loss that nobody would pay for, as shares: of the loss, and of what the
 # steps before have gained.
-_SMALL_SHARE, _SMALL_GAIN = 0.001, 0.02
+_SMALL_SHARE, _SMALL_GAIN = 0.002, 0.05
 # Probabilities from which something is likely, sure, and out of the question.
-_LIKELY, _SURE, _UNLIKELY = 0.5, 0.9, 0.2
+_LIKELY, _SURE, _UNLIKELY = 0.6, 0.9, 0.3
 # The least steps, and the least share of all, without improvement that are called flat or worse.
 _MIN_FLAT_STEPS, _MIN_FLAT_SHARE = 1_000, 0.2
 _OUTLIER, _JUMP = 8.0, 12.0
@@ -74,7 +74,7 @@ def loss_trend(steps: Sequence[int], losses: Sequence[float], start: int) -> Los
     ahead = steps_ahead(now - start)
     curve = LearningCurve(places.tolist(), values.tolist(), start, now + ahead)
     newest = len(curve.steps) - 2
-    small = max(_SMALL_SHARE * abs(curve.levels[newest]), _SMALL_GAIN * _gained(curve))
+    small = max(_SMALL_SHARE * abs(curve.levels[newest]), _SMALL_GAIN * _gained(curve), curve.noise)
     gain, lost = curve.change(newest, newest + 1), curve.change(curve.best, newest)
     likely = gain.below(-small)
     long_ago = max(_MIN_FLAT_STEPS, _MIN_FLAT_SHARE * (now - start))

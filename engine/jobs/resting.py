@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.advice.best import recommend
+from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints
 from engine.choices import NetworkName
 from engine.errors import InputError
@@ -14,6 +16,7 @@ from engine.run.commands import MAX_SENTENCES, Audition, Command, MarkHeard
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.speech.sample_list import SampleList
+from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
 from engine.voice.samples import read_samples
 
@@ -107,6 +110,8 @@ class RestingVoice:
             checkpoint_step=new.checkpoint_step,
             checkpoints=new.checkpoints,
             sentences=new.sentences,
+            scores=new.scores,
+            recommended=new.recommended,
         )
 
     def close(self) -> None:
@@ -134,6 +139,8 @@ def _snapshot_of(voice: Voice, last: Snapshot | None) -> Snapshot:
         budget=voice.settings.budget,
         sentences=voice.settings.sentences or tuple(spoken)[-MAX_SENTENCES:],
         checkpoints=kept_checkpoints(voice),
+        scores=tuple(map(summarise, read_evaluations(voice, network))),
+        recommended=recommend(voice, network),
     )
     if last is None:
         return at_rest
@@ -151,7 +158,14 @@ def _snapshot_of(voice: Voice, last: Snapshot | None) -> Snapshot:
 
 def _changed_at(folder: Path) -> list[int | None]:
     """When what is shown of a folder changed last; a part that is not there has None."""
-    parts = ("voice.toml", "samples/samples.jsonl", "text2mel/checkpoints", "ssrn/checkpoints")
+    parts = (
+        "voice.toml",
+        "samples/samples.jsonl",
+        "evaluation.jsonl",
+        "comparisons.jsonl",
+        "text2mel/checkpoints",
+        "ssrn/checkpoints",
+    )
     return [_modified(folder / part) for part in parts]
 
 

@@ -5,8 +5,10 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from engine.advice.measures import MEASURES
 from engine.choices import NETWORK_TITLES
-from engine.formatting import duration, printable
+from engine.formatting import duration, plural, printable
+from engine.run.evaluation import CheckpointScores
 from engine.run.sample import Sample
 from engine.run.snapshot import Event, Phase, Snapshot
 from tui import formatting
@@ -38,6 +40,10 @@ def state_of(run: Snapshot, now: datetime) -> dict[str, Any]:
         "speaking": _speaking(run),
         "events": [_event(event) for event in run.events[-_MAX_EVENTS:]],
         "checkpoints": [asdict(checkpoint) for checkpoint in run.checkpoints],
+        "advice": _advice(run),
+        "recommended": _recommended(run),
+        "measures": {name: [one.title, one.means] for name, one in MEASURES.items()},
+        "scores": {one.step: _scores(one) for one in run.scores},
     }
 
 
@@ -57,6 +63,50 @@ def sample_of(sample: Sample, has_attention: Callable[[Sample], bool]) -> dict[s
         "heard": sample.heard,
         "original": None if sample.original is None else printable(sample.original.name),
         "attention": has_attention(sample),
+        "misreadings": [
+            {"words": one.words, "seconds": one.seconds, "until": one.until}
+            for one in sample.misreadings
+        ],
+    }
+
+
+def _advice(run: Snapshot) -> dict[str, Any] | None:
+    """Whether it pays to go on, and why."""
+    if run.advice is None:
+        return None
+    return {
+        "text": printable(run.advice.text),
+        "reasons": [printable(reason) for reason in run.advice.reasons],
+    }
+
+
+def _recommended(run: Snapshot) -> dict[str, str] | None:
+    """The checkpoint to export, and why."""
+    best = run.recommended
+    if best is None:
+        return None
+    why = "; ".join(filter(None, (*best.reasons, best.certainty)))
+    return {
+        "text": printable(f"Export {NETWORK_TITLES[best.network]} {best.step:,}: {why}"),
+        "command": printable(run.export_command),
+    }
+
+
+def _scores(scores: CheckpointScores) -> dict[str, Any]:
+    """What was measured of a checkpoint, by the names of the measures."""
+    counted = plural(scores.sentences, "sentence")
+    return {
+        "misread": f"a word misread in {scores.misread:,} of {counted}",
+        "words": {
+            name: formatting.interval(score, MEASURES[name].unit)
+            for name, score in scores.scores.items()
+            if name in MEASURES
+        },
+        "ceilings": {
+            name: formatting.figure(value, MEASURES[name].unit)
+            for name, value in scores.ceilings.items()
+            if name in MEASURES
+        },
     }
 
 

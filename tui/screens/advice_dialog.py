@@ -1,5 +1,6 @@
 """The page behind `w`: what the advice rests on, and which checkpoint to export."""
 
+from textwrap import TextWrapper
 from typing import ClassVar
 
 from textual.app import ComposeResult
@@ -9,10 +10,13 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.formatting import printable
-from engine.run.evaluation import Advice, Recommendation
+from engine.run.evaluation import Recommendation
 from engine.run.snapshot import Snapshot
 from tui.screens.dialog import Dialog
 from tui.widgets.advice_line import STYLES
+
+_MIN_WIDTH, _MAX_WIDTH, _BORDERS = 16, 74, 5
+"""Columns of the dialog, and those of them that are not for text."""
 
 
 class AdviceDialog(Dialog[None]):
@@ -26,7 +30,7 @@ class AdviceDialog(Dialog[None]):
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
         self._snapshot = snapshot
-        self._said = Static(_page(snapshot), markup=False)
+        self._said = Static("", markup=False)
 
     def compose(self) -> ComposeResult:
         with VerticalScroll(classes="dialog -tall") as box:
@@ -34,49 +38,49 @@ class AdviceDialog(Dialog[None]):
             box.border_subtitle = "↑ ↓ scroll · esc closes"
             yield self._said
 
+    def on_resize(self) -> None:
+        """Indent anew for another width."""
+        self._said.update(self._page())
+
     def show(self, snapshot: Snapshot) -> None:
         """Follow the advice."""
-        said = (snapshot.advice, snapshot.recommended)
-        if said != (self._snapshot.advice, self._snapshot.recommended):
-            self._said.update(_page(snapshot))
-        self._snapshot = snapshot
+        before, self._snapshot = self._snapshot, snapshot
+        if (before.advice, before.recommended) != (snapshot.advice, snapshot.recommended):
+            self._said.update(self._page())
 
     def action_copy(self) -> None:
         """Copy the command that exports the recommended checkpoint."""
         if self._snapshot.export_command:
             self.app.copy_to_clipboard(self._snapshot.export_command)
 
+    def _page(self) -> Content:
+        snapshot = self._snapshot
+        advice, best, command = snapshot.advice, snapshot.recommended, snapshot.export_command
+        lines = []
+        if advice is not None:
+            lines.append(Content.styled(f"{printable(advice.text)}.", STYLES[advice.kind]))
+            lines += self._reasons(advice.reasons)
+            lines.append(_hint(f"As of step {advice.step:,}." if advice.step else ""))
+        if best is not None:
+            lines += [Content(""), recommended_words(best), *self._reasons(best.reasons)]
+        if command:
+            key = (("  y", "bold $training"), (" copy", "$quiet"))
+            lines.append(Content.assemble(printable(command), *key))
+        lines += [Content(""), _hint("v shows the measures of every checkpoint.")]
+        if not snapshot.price:
+            lines.append(_hint("Without --price there is no cost beside the steps."))
+        return Content("\n").join(lines)
 
-def _page(snapshot: Snapshot) -> Content:
-    advice, best = snapshot.advice, snapshot.recommended
-    parts = [] if advice is None else _advice(advice)
-    if best is not None:
-        parts += [*([Content("")] if parts else []), *_recommended(best, snapshot.export_command)]
-    if not snapshot.price:
-        parts.append(_hint("Without a price (train --price) there is no cost beside the steps."))
-    return Content("\n").join([*parts, _hint("v shows the measures over the checkpoints.")])
-
-
-def _advice(advice: Advice) -> list[Content]:
-    said = Content.styled(f"{printable(advice.text)}.", STYLES[advice.kind])
-    given = _hint(f"As of step {advice.step:,}.") if advice.step else Content("")
-    return [said, *map(_reason, advice.reasons), *([given] if given.plain else [])]
-
-
-def _recommended(best: Recommendation, command: str) -> list[Content]:
-    lines = [
-        Content.styled(f"★ Export {best.step:,}: {printable(best.certainty)}.", "bold $held-out")
-    ]
-    lines += map(_reason, best.reasons)
-    if command:
-        lines.append(
-            Content.assemble(printable(command), ("  y", "bold $training"), (" copy", "$quiet"))
-        )
-    return lines
+    def _reasons(self, reasons: tuple[str, ...]) -> list[Content]:
+        room = max(_MIN_WIDTH, min(_MAX_WIDTH, self.app.size.width * 96 // 100) - _BORDERS)
+        indented = TextWrapper(room, initial_indent=" · ", subsequent_indent="   ")
+        return [Content(indented.fill(printable(reason))) for reason in reasons]
 
 
-def _reason(text: str) -> Content:
-    return Content(f" · {printable(text)}")
+def recommended_words(best: Recommendation) -> Content:
+    """Say which checkpoint to export, and how sure that is."""
+    sure = f": {printable(best.certainty)}" if best.certainty else ""
+    return Content.styled(f"★ Export {best.step:,}{sure}.", "bold $held-out")
 
 
 def _hint(words: str) -> Content:

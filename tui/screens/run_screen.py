@@ -56,7 +56,11 @@ class RunScreen(SampleActions):
 
     KEYS: ClassVar[tuple[Key, ...]] = KEYS
     BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in KEYS]
-    NOTES = ("The held-out loss is that of the averaged (EMA) weights, which auditions use.",)
+    NOTES = (
+        "The held-out loss is that of the averaged (EMA) weights, which auditions use. It stands "
+        "above the training loss from the first steps: they are never trained on those clips, and "
+        "the average lags behind. Overfitting is when it rises.",
+    )
     AUTO_FOCUS = "#samples"
 
     def __init__(
@@ -128,7 +132,7 @@ class RunScreen(SampleActions):
         if plots:
             self.loss.show(snapshot.curve)
             self.attention.show(snapshot.attention)
-            self.checkpoints.show(snapshot.checkpoints)
+            self.checkpoints.show(snapshot.checkpoints, snapshot.scores)
 
     def show_sound(self) -> None:
         """Show what is playing, and whether a sample is on its way."""

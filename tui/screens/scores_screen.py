@@ -15,7 +15,7 @@ from engine.choices import NETWORK_TITLES
 from engine.formatting import plural, printable
 from engine.run.snapshot import Snapshot
 from tui.keys import SCORES_KEYS, Key, Moment
-from tui.screens.advice_dialog import AdviceDialog
+from tui.screens.advice_dialog import AdviceDialog, recommended_words
 from tui.screens.keyed_screen import KeyedScreen, KeysFooter
 from tui.widgets.score_plot import Measured, ScorePlot
 from tui.widgets.status_line import Part, StatusLine, line
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = ((180, 4), (112, 3), (60, 2), (0, 1))
 """Columns of a screen, and how many panels stand side by side in them."""
-_PANEL_ROWS = (9, 15)
+_PANEL_ROWS = (9, 20)
 """Rows of the lowest panel and of the highest."""
 _BESIDE = {"held_out": "held_out_training"}
 """Measures that are shown in the panel of another."""
@@ -45,6 +45,7 @@ class ScoresScreen(KeyedScreen):
         self.snapshot = snapshot
         self._heading = StatusLine("scores-title")
         self._verdict = Static("", id="scores-verdict", markup=False)
+        self._missing = Static("", id="scores-missing", markup=False)
         self._grid = Grid(id="scores-grid")
         self._plots: dict[str, ScorePlot] = {}
 
@@ -53,6 +54,7 @@ class ScoresScreen(KeyedScreen):
         yield self._verdict
         with VerticalScroll(id="scores"):
             yield self._grid
+            yield self._missing
         yield KeysFooter()
 
     def on_mount(self) -> None:
@@ -78,9 +80,11 @@ class ScoresScreen(KeyedScreen):
         if not self.is_mounted:
             return
         self._heading.show(_heading(snapshot, self._heading.content_size.width))
-        verdict = Content("\n").join(_verdict(snapshot))
-        if verdict != self._verdict.content:
-            self._verdict.update(verdict)
+        missing = Content.styled(printable(snapshot.judge_absent), "$quiet")
+        for place, words in ((self._verdict, _verdict(snapshot)), (self._missing, missing)):
+            if words != place.content:
+                place.update(words)
+                place.display = bool(words.plain)
         measured = measured_of(snapshot)
         if measured.keys() != self._plots.keys():
             self._plots = {name: self._plots.get(name) or ScorePlot(name) for name in measured}
@@ -136,37 +140,29 @@ def measured_of(snapshot: Snapshot) -> dict[str, Measured]:
 
 
 def _heading(snapshot: Snapshot, width: int) -> Content:
-    scores = snapshot.scores
+    scores, evaluating = snapshot.scores, snapshot.evaluating
     sentences = scores[-1].sentences if scores else 0
-    counted = [
-        Part(plural(len(scores), "checkpoint"), "$quiet", rank=1),
-        Part(plural(sentences, "sentence"), "$quiet", rank=2),
-    ]
     left = [
         Part(printable(snapshot.voice), "bold $primary"),
         Part(NETWORK_TITLES[snapshot.network], "bold", rank=4),
         Part("scores", "bold"),
     ]
-    return line(left, counted if scores else [], width)
+    right = [
+        Part("" if evaluating is None else f"evaluating {evaluating:,}", "$training", rank=1),
+        Part(plural(len(scores), "checkpoint") if scores else "", "$quiet", rank=2),
+        Part(plural(sentences, "sentence") if sentences else "", "$quiet", rank=3),
+    ]
+    return line(left, right, width)
 
 
-def _verdict(snapshot: Snapshot) -> list[Content]:
-    """Say which checkpoint is best, what is being measured, and what is missing."""
-    best, evaluating = snapshot.recommended, snapshot.evaluating
-    lines = []
-    if best is not None:
-        said = f"★ {best.step:,} is the one to export: {printable(best.certainty)}."
-        lines.append(Content.styled(said, "bold $held-out"))
-    if evaluating is not None:
-        lines.append(Content.styled(f"Evaluating checkpoint {evaluating:,}…", "$training"))
-    elif not snapshot.scores:
-        lines.append(Content(_waits_for(snapshot)))
-    if snapshot.judge_absent:
-        lines.append(Content.styled(f"{printable(snapshot.judge_absent)}.", "$quiet"))
-    return lines
-
-
-def _waits_for(snapshot: Snapshot) -> str:
+def _verdict(snapshot: Snapshot) -> Content:
+    """Say which checkpoint to export, or what the scores wait for."""
+    if snapshot.recommended is not None:
+        return recommended_words(snapshot.recommended)
+    if snapshot.scores:
+        return Content("")
     if not snapshot.checkpoints:
-        return "Scores come with the first checkpoint: it is evaluated beside the training."
-    return "No checkpoint is evaluated yet; that is done beside the training, in a while."
+        return Content("Scores come with the first checkpoint: it is evaluated beside training.")
+    if snapshot.evaluating is None:
+        return Content("No checkpoint has been evaluated yet: that is done beside training.")
+    return Content(f"Checkpoint {snapshot.evaluating:,} is being evaluated, the first of all.")

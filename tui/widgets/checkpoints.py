@@ -4,7 +4,7 @@ from rich.text import Text
 from textual.widgets import DataTable
 
 from engine.choices import NETWORK_TITLES
-from engine.run.evaluation import BestBy
+from engine.run.evaluation import BestBy, CheckpointScores
 from engine.run.sample import KeptCheckpoint
 from tui import formatting
 
@@ -23,36 +23,43 @@ def best_words(checkpoint: KeptCheckpoint) -> str:
 
 
 class Checkpoints(DataTable[Text]):
-    """A table of checkpoints, the newest on top: step, held-out loss, and why it is kept."""
+    """A table of checkpoints, the newest on top: what was measured of each, and why it is kept."""
 
     BORDER_TITLE = "checkpoints"
 
     def __init__(self) -> None:
         super().__init__(id="checkpoints", classes="panel", cursor_type="none", zebra_stripes=False)
-        self._shown: tuple[KeptCheckpoint, ...] | None = None
+        self._shown: tuple[tuple[KeptCheckpoint, ...], tuple[CheckpointScores, ...]] | None = None
 
     def on_mount(self) -> None:
-        for title in ("step", "network", "held-out", "kept as"):
+        for title in ("step", "network", "held-out", "misread", "kept as"):
             self.add_column(title)
 
-    def show(self, checkpoints: tuple[KeptCheckpoint, ...]) -> None:
-        """List other checkpoints."""
-        if checkpoints is self._shown:
+    def show(
+        self, checkpoints: tuple[KeptCheckpoint, ...], scores: tuple[CheckpointScores, ...]
+    ) -> None:
+        """List other checkpoints, with the sentences that each misread."""
+        if (checkpoints, scores) == self._shown:
             return
-        self._shown = checkpoints
+        self._shown = checkpoints, scores
         self.clear()
+        misread = {(one.network, one.step): f"{one.misread} of {one.sentences}" for one in scores}
         newest = {one.network: one for one in checkpoints}
         newest_first = sorted(checkpoints, key=lambda one: (one.network, one.step), reverse=True)
         for one in newest_first:
-            self.add_row(*_cells(one, is_newest=newest[one.network] is one))
+            is_newest = newest[one.network] is one
+            self.add_row(
+                *_cells(one, misread.get((one.network, one.step), ""), is_newest=is_newest)
+            )
 
 
-def _cells(one: KeptCheckpoint, *, is_newest: bool) -> list[Text]:
+def _cells(one: KeptCheckpoint, misread: str, *, is_newest: bool) -> list[Text]:
     reasons = {"newest": is_newest, best_words(one): True, "base": one.base}
     held_out = "" if one.held_out is None else formatting.loss(one.held_out)
     return [
         Text(f"{one.step:,}", justify="right"),
         Text(NETWORK_TITLES[one.network]),
         Text(held_out, justify="right"),
+        Text(misread, justify="right"),
         Text(", ".join(reason for reason, holds in reasons.items() if reason and holds)),
     ]

@@ -18,6 +18,8 @@ from tui.widgets.status_line import in_lines
 
 _DEFAULT_WIDTH = 78
 """Cells of the narrowest usual screen, for as long as the width is not known."""
+_WIDTH_FOR_COMMAND, _HEIGHT_FOR_COMMAND = 60, 20
+"""The size from which on the command that exports a checkpoint has room at the stop."""
 _RENT = "the machine still costs"
 
 
@@ -50,8 +52,18 @@ class Notice(Vertical):
         warning = self._warning_words(snapshot)
         used_up = used_up_words(snapshot, reading=self._reading)
         phase = phase_words(snapshot, reading=self._reading)
+        size = self.app.size
+        brief = size.width < _WIDTH_FOR_COMMAND or size.height < _HEIGHT_FOR_COMMAND
+        recommended = recommended_words(snapshot, brief=brief)
         words = _below(
-            spot, mirror, warning, used_up, phase, idle_words(snapshot), next_words(snapshot)
+            spot,
+            mirror,
+            warning,
+            used_up,
+            phase,
+            recommended,
+            idle_words(snapshot),
+            next_words(snapshot),
         )
         kinds = {"-mirror": mirror, "-warned": _below(warning, used_up), "-spot": spot}
         classes = [f"-{snapshot.phase.name.lower()}", *(k for k in kinds if kinds[k].plain)]
@@ -272,6 +284,16 @@ def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
     return _offer(f"{stopped}, saved.", *keys, reading=reading)
 
 
+def recommended_words(snapshot: Snapshot, *, brief: bool) -> Content:
+    """Say at the stop which checkpoint to export, how sure that is, and how it is done."""
+    best = snapshot.recommended
+    if best is None or snapshot.phase is not Phase.AT_STOP:
+        return Content("")
+    sure = "" if brief or not best.certainty else f": {printable(best.certainty)}."
+    words = _offer(f"★ Export {best.step:,}{sure}", ("w", "why and how" if brief else "why"))
+    return words if brief else _below(words, Content(printable(snapshot.export_command)))
+
+
 def next_words(snapshot: Snapshot) -> Content:
     """Say what comes after the stop of a demo: below all else, for a small screen cuts it off."""
     if snapshot.phase is not Phase.AT_STOP or not snapshot.saved:
@@ -299,6 +321,6 @@ def _offer(
     named = Content(" · ").join(
         Content.assemble((key, "bold $training"), f" {what}")
         for key, what in keys
-        if key in "dq" or not reading
+        if key in "dqw" or not reading
     )
     return Content.assemble((text, style), "  ", named)

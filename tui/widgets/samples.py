@@ -8,7 +8,7 @@ from textual.coordinate import Coordinate
 from textual.widgets import DataTable
 
 from engine.choices import NETWORK_TITLES, NetworkName
-from engine.formatting import plural, printable
+from engine.formatting import printable
 from engine.run.sample import Sample
 from engine.run.snapshot import Snapshot
 from tui import formatting
@@ -21,6 +21,9 @@ _UNSPOKEN = "not spoken yet"
 _PLAYING = "▶ playing"
 _ALL_COLUMNS_FROM, _SSRN_FROM = 60, 100
 """Columns of the panel below which a row leaves out what is the same in most of them."""
+
+_WORDS_FROM = 16
+"""Cells that make room for the words that were misread."""
 
 
 class Samples(DataTable[Text]):
@@ -141,7 +144,7 @@ class Samples(DataTable[Text]):
         cells = [
             self._cells(row, steps[n], n == self.cursor_row) for n, row in enumerate(self._rows)
         ]
-        self._shorten_tags(cells)
+        self._add_tags(cells)
         columns = len(cells[0]) if cells else 0
         if anew or len(cells) != self.row_count or columns != len(self.columns):
             place = self.cursor_row
@@ -163,16 +166,17 @@ class Samples(DataTable[Text]):
         longest = max(map(len, written), default=0)
         return [step.rjust(longest) for step in written]
 
-    def _shorten_tags(self, cells: list[list[Text]]) -> None:
-        """Cut what is special about a row off visibly where it has no room."""
-        if not cells or not self.scrollable_content_region.width:
+    def _add_tags(self, cells: list[list[Text]]) -> None:
+        """Say at the end of each row what is special about it, cut off where it has no room."""
+        if not cells:
             return
         widths = [max(cell.cell_len for cell in column) for column in zip(*cells, strict=True)]
-        room = self.scrollable_content_region.width - sum(widths[:-1])
-        for row in cells:
-            row[-1].truncate(
-                max(1, room - 2 * self.cell_padding * len(widths)), overflow="ellipsis"
-            )
+        padding = 2 * self.cell_padding * (len(widths) + 1)
+        room = max(1, self.scrollable_content_region.width - sum(widths) - padding)
+        for row, drawn in zip(self._rows, cells, strict=True):
+            tags = self._tags(row, room)
+            tags.truncate(room, overflow="ellipsis")
+            drawn.append(tags)
 
     def _cells(self, row: SampleRow, step: str, is_selected: bool) -> list[Text]:
         sample = row.sample
@@ -180,7 +184,6 @@ class Samples(DataTable[Text]):
             Text(f"{'▸' if is_selected else ' '}{step}", style="bold" if is_selected else ""),
             Text(f"{sample.seconds:.1f} s" if sample else "", justify="right"),
             self._mark(row),
-            self._tags(row, is_selected=is_selected),
         ]
         if self._is_roomy:
             cells.insert(1, Text(self._network(row)))
@@ -218,26 +221,20 @@ class Samples(DataTable[Text]):
         widest = _PLAYING if all(one.sample for one in self._rows) else _UNSPOKEN
         return Text(text.ljust(len(widest)), style=style)
 
-    def _tags(self, row: SampleRow, *, is_selected: bool) -> Text:
-        """Say what is special about a row; of the selected one, which words were misread."""
+    def _tags(self, row: SampleRow, room: int) -> Text:
+        """Say what is special about a row, in about `room` cells."""
         sample, checkpoint = row.sample, row.checkpoint
         note = printable(sample.note) if sample else ""
+        best = best_words(checkpoint) if checkpoint else ""
         tags = {
             "marked": (row.network, row.step) in self.marked,
-            self._misread(sample, in_words=is_selected): True,
-            best_words(checkpoint) if checkpoint else "": True,
+            best: True,
+            _misread(sample, room - len(best)) if sample else "": True,
             "base": checkpoint is not None and checkpoint.base and note != "base",
             note: True,
             "automatic": sample is not None and sample.automatic and self._is_roomy,
         }
         return Text(" · ".join(tag for tag, holds in tags.items() if tag and holds))
-
-    def _misread(self, sample: Sample | None, *, in_words: bool) -> str:
-        if sample is None or not sample.misreadings:
-            return ""
-        misread = sample.misreadings
-        words = formatting.misreading_words(misread, self.size.width // 2) if in_words else ""
-        return f"✗ {words or plural(len(misread), 'misreading')}"
 
     def _show_title(self) -> None:
         several = ""
@@ -257,3 +254,12 @@ class Samples(DataTable[Text]):
             self.border_subtitle = Content(
                 "no sound here · l listen · y copy" if unavailable else ""
             )
+
+
+def _misread(sample: Sample, room: int) -> str:
+    """Say which words were misread; how many, where there is no room for words."""
+    misread = sample.misreadings
+    if not misread:
+        return ""
+    words = formatting.misreading_words(misread, room - len("✗  · "))
+    return f"✗ {words if room >= _WORDS_FROM else len(misread)}"

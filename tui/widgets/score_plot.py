@@ -18,9 +18,8 @@ from tui.widgets.axes import Scale, step_labels, value_labels
 from tui.widgets.dots import Dots, braille
 from tui.widgets.drawing import Drawing, style
 
-_MAX_TEXT_LINES = 3
-_MIN_ROWS = 3
-"""Rows of the smallest plot; below that, what it means gives way."""
+_MIN_ROWS, _MIN_WIDTH = 3, 12
+"""Of the smallest plot: what it means gives way."""
 _BEST, _OTHER, _CEILING = "★", "○", "╌"
 
 
@@ -64,10 +63,14 @@ class ScorePlot(Drawing):
         unit, ceiling = shown.measure.unit, shown.ceiling
         self.border_title = Content.assemble(
             shown.measure.title,
-            (f" · {figure(newest.mean, unit)}", "$foreground"),
-            "" if ceiling is None else (f" · recordings {figure(ceiling, unit)}", "$held-out"),
+            (f" · {formatting.figure(newest.mean, unit)}", "$foreground"),
+            ""
+            if ceiling is None
+            else (f" · recordings {formatting.figure(ceiling, unit)}", "$held-out"),
         )
-        at_best = f"best {figure(best.mean, unit)} at {formatting.short_steps(best_step)}"
+        at_best = (
+            f"best {formatting.figure(best.mean, unit)} at {formatting.short_steps(best_step)}"
+        )
         marks = [f"{_OTHER} training"] if shown.others else []
         if len(shown.scores) > 1:
             marks.append("the newest is best" if best.mean == newest.mean else at_best)
@@ -78,21 +81,14 @@ class ScorePlot(Drawing):
         if self._shown is None:
             return []
         width, height = self.content_size
-        text = wrap(meaning(self._shown), width)[:_MAX_TEXT_LINES]
-        rows = height - 1 - len(text)
-        if rows < _MIN_ROWS:
-            rows, text = height - 1, []
-        if rows < 1 or width < 12:
-            return [line for words in text for line in self.quietly(words)]
+        if height < 2 or width < _MIN_WIDTH:
+            return []
+        room = max(1, height - 1 - _MIN_ROWS)
+        text = wrap(meaning(self._shown), width, max_lines=room, placeholder="…")
+        rows = max(1, height - 1 - len(text))
         plot = _Plot(self._shown, Size(width, rows), ascii_only=self.ascii_only)
         lines = plot.lines({name: style(self, name) for name in ("quiet", "training", "held-out")})
         return lines + [line for words in text for line in self.quietly(words)]
-
-
-def figure(value: float, unit: str) -> str:
-    """Write a value with its unit: `4.1 %`, `7.32 dB`, `0.5771`."""
-    places = 1 if unit == "%" else 2 if unit else 4 if abs(value) < 1 else 2
-    return f"{value:.{places}f} {unit}".rstrip()
 
 
 def meaning(shown: Measured) -> str:
@@ -108,7 +104,7 @@ class _Plot:
         self._rows = size.height
         self._heights = _heights(shown)
         steps = [step for step, _ in (*shown.scores, *shown.others)]
-        self._widths = Scale(min(steps), max(steps))
+        self._widths = Scale(float(min(steps)), float(max(steps)))
         ticks = self._heights.ticks(max(2, size.height // 2))
         labels = [f"{tick:g}" for tick in ticks] if shown.measure.unit else value_labels(ticks)
         self._gutter = max(map(len, labels)) + 1

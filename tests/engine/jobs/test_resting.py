@@ -1,14 +1,17 @@
 """A voice that no run trains shows its samples, speaks, and follows its folder."""
 
 import threading
+import time
 
 import pytest
 
 from engine.errors import InputError
 from engine.jobs.resting import RestingVoice
 from engine.run.commands import Audition, MarkHeard, Pause
+from engine.run.evaluation import Evaluation, SentenceMeasures
 from engine.run.sample import Sample
 from engine.speech.growing import growing_path
+from engine.voice.evaluations import append_evaluation
 from engine.voice.samples import append_sample, read_samples
 
 
@@ -58,5 +61,12 @@ def test_resting_voice_follows_its_folder(make_voice):
     append_sample(voice, Sample(5, "Go.", path, 1.0, ""))
     resting.refresh()
     assert [sample.path for sample in resting.snapshot().samples] == [path]
+    assert resting.snapshot().scores == ()
+    spoken = SentenceMeasures("Go.", measures={"skipped": 25.0})
+    append_evaluation(voice, Evaluation("text2mel", 5, time.time(), (spoken,), held_out=0.5))
+    resting.refresh()
+    [scores] = resting.snapshot().scores
+    assert scores.scores["skipped"].mean == 25.0
+    assert resting.snapshot().recommended.step == 5
     with pytest.raises(InputError, match="No run trains"):
         resting.send(Pause())

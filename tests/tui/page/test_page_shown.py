@@ -7,6 +7,7 @@ from served_page import FIRST, RATE, SECOND, ServedPage, spoken
 
 from engine.evaluation.equal_loudness import loudness_power
 from engine.run.commands import Audition
+from engine.run.evaluation import Advice, CheckpointScores, Misreading, Recommendation, Score
 from engine.run.snapshot import Phase
 
 pytestmark = [pytest.mark.slow, pytest.mark.process]
@@ -97,6 +98,28 @@ def test_checkpoint_that_has_to_speak_first_is_then_compared(page: ServedPage, s
     tab.get_by_text("B: 870,000").wait_for()
     assert tab.locator("#side-a").inner_text() == "A: 865,000"
     tab.locator("#side-b[aria-pressed=true]").wait_for()
+
+
+def test_scores_and_misread_words_stand_beside_the_play_button(page: ServedPage, show):
+    misread = (Misreading("skipped", "birds", 4, 9, 0.8, 1.1),)
+    page.add(865_000, spoken(1.5), misreadings=misread)
+    skipped = CheckpointScores("text2mel", 865_000, {"skipped": Score(3.1, 0.9, 6.0)}, 12, 4)
+    advice = Advice("flat", "flat for 6,000 steps", ("held-out loss fell by less than its noise",))
+    best = Recommendation("text2mel", 865_000, ("least held-out loss",), "clearly better")
+    page.change(scores=(skipped,), advice=advice, recommended=best)
+    tab = show()
+    tab.get_by_text("flat for 6,000 steps").click()
+    tab.get_by_text("held-out loss fell by less").wait_for()
+    tab.get_by_text("Export Text2Mel 865,000: least held-out loss; clearly better").wait_for()
+    tab.get_by_text("a word misread in 4 of 12 sentences").wait_for()
+    tab.get_by_text("3.1 % (0.9 to 6.0)").wait_for()
+    tab.locator("#rows .tag.misread").wait_for()
+
+    band = tab.locator("#bands .band").bounding_box()
+    pictures = tab.locator("#pictures").bounding_box()
+    assert (band["x"] - pictures["x"]) / pictures["width"] == pytest.approx(0.8 / 1.5, abs=0.02)
+    tab.get_by_role("button", name="skips “birds” at 0.8 s").click()
+    tab.wait_for_function("document.querySelector('#seek').valueAsNumber >= 0.6")
 
 
 def test_loudness_is_the_one_of_blind_comparisons(page: ServedPage, show):

@@ -19,6 +19,14 @@ export function write(element, text) {
   return element;
 }
 
+/** Fill a list with texts, unless they stand there already. */
+export function fillList(list, texts, entry = (text) => make("li", {}, text)) {
+  const wanted = JSON.stringify(texts);
+  if (list.dataset.shown === wanted) return;
+  list.dataset.shown = wanted;
+  list.replaceChildren(...texts.map(entry));
+}
+
 /** Fill a select with `[value, text]`, keeping what is chosen where it is still there. */
 export function fillSelect(select, options, chosen = select.value) {
   const wanted = JSON.stringify(options);

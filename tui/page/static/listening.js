@@ -4,6 +4,7 @@ import { clock, fillSelect, find, hint, thousands, write } from "./dom.js";
 import { Pair } from "./pair.js";
 import { Pictures } from "./pictures.js";
 import { Player } from "./player.js";
+import { showMisreadings, showScores } from "./scores.js";
 import { describe, nameOf, sampleTitle, seriesOf, silentCheckpoints, titleOf } from "./series.js";
 import { Sound } from "./sound.js";
 
@@ -255,10 +256,18 @@ export class Listening {
       this.pictures.show(sound, this.#expected(item));
     }
     this.pictures.attend(item?.attention ?? "");
+    this.pictures.mark(item?.misreadings ?? []);
+    showMisreadings(item?.misreadings ?? [], (seconds) => this.#playFrom(seconds));
+    showScores(this.#voice, item);
     const download = find("download");
     download.hidden = !item;
     if (item) download.href = `${item.url}?download=1`;
     this.#showComparison();
+  }
+
+  async #playFrom(seconds) {
+    await this.player.seek(seconds);
+    await this.player.play();
   }
 
   #expected(item) {
@@ -352,6 +361,9 @@ export function itemOf(voice, sample) {
     heading: sample.sentence,
     about: sample.network ? describe(sample) : `step ${thousands(sample.step)}`,
     attention: sample.attention ? addressOf(voice, picture) : "",
+    misreadings: sample.misreadings ?? [],
+    network: sample.network,
+    step: sample.step,
   };
 }
 
@@ -366,6 +378,7 @@ function originalOf(voice, series) {
     sentence: sample.sentence,
     heading: sample.sentence,
     about: "the recording of a held-out clip",
+    recording: true,
     attention: "",
   };
 }

@@ -1,6 +1,6 @@
 /** Waveform, spectrogram and attention of a sound, one cursor through all three. */
 
-import { find } from "./dom.js";
+import { fillList, find, make } from "./dom.js";
 import { BANDS, Spectrum, heightOf } from "./spectrum.js";
 
 const RANGE = 65; // decibels from the loudest to the darkest
@@ -16,6 +16,7 @@ export class Pictures {
   onPoint = () => {};
   #sound = null;
   #expected = 0;
+  #misreadings = [];
   #due = false;
   #redraw = () => this.#soon();
 
@@ -44,6 +45,24 @@ export class Pictures {
     find("attention-figure").hidden = !address;
     if (!address) image.removeAttribute("src");
     else if (image.getAttribute("src") !== address) image.src = address;
+  }
+
+  /** Mark where words were misread, over all pictures. */
+  mark(misreadings) {
+    this.#misreadings = misreadings;
+    this.#placeBands();
+  }
+
+  #placeBands() {
+    const { seconds } = this;
+    const bands = seconds ? this.#misreadings : [];
+    const bounds = bands.map((one) => [one.seconds / seconds, one.until / seconds]);
+    fillList(find("bands"), bounds, ([start, end]) => {
+      const band = make("div", { class: "band" });
+      band.style.left = `${100 * Math.min(1, start)}%`;
+      band.style.width = `${100 * Math.max(0.005, Math.min(1, end) - start)}%`;
+      return band;
+    });
   }
 
   /** Seconds that the width of the pictures stands for. */
@@ -78,6 +97,7 @@ export class Pictures {
 
   #draw() {
     find("pictures").toggleAttribute("data-empty", !this.#sound?.length);
+    this.#placeBands();
     const [wave, spectrogram] = [find("waveform"), find("spectrogram")].map(fitted);
     if (!this.#sound?.length) return;
     drawWaveform(wave, this.#sound, this.seconds);

@@ -54,9 +54,16 @@ export function nameOf(sample, series) {
   return `${thousands(sample.step)} with SSRN ${thousands(sample.ssrn_step)}`;
 }
 
-/** What a checkpoint is beside its step. */
+const BEST_BY = { "held-out": "best held-out", judge: "best scores", listening: "best by ear" };
+
+/** What a checkpoint is beside its step: `best` is the one to export. */
 function marksOf(checkpoint) {
   return ["best", "base"].filter((mark) => checkpoint?.[mark]);
+}
+
+/** The same, with what it is the best by. */
+function tagsOf(checkpoint) {
+  return [...marksOf(checkpoint), ...(checkpoint?.best_by ?? []).map((by) => BEST_BY[by])];
 }
 
 /** The step of a checkpoint and what it is: `870,000 · best`. */
@@ -125,14 +132,14 @@ export class Rows {
 
   #sampleRow(voice, sample, series, chosen) {
     const checkpoint = checkpointOf(voice, sample);
-    const marks = marksOf(checkpoint);
+    const marks = tagsOf(checkpoint);
     if (sample.note === "base" && !marks.includes("base")) marks.push("base");
     const foreign = sample.network !== voice.network ? NETWORKS[sample.network] : "";
     return {
       key: sample.file,
       step: sample.step,
       name: nameOf(sample, series),
-      tags: [foreign, sample.heard ? "" : "new", ...marks].filter(Boolean),
+      tags: [foreign, sample.heard ? "" : "new", ...marks, misread(sample)].filter(Boolean),
       heldOut: lossOf(checkpoint),
       last: `${sample.seconds.toFixed(1)} s`,
       current: sample.file === chosen,
@@ -146,7 +153,7 @@ export class Rows {
       key: `step ${checkpoint.step}`,
       step: checkpoint.step,
       name: thousands(checkpoint.step),
-      tags: marksOf(checkpoint),
+      tags: tagsOf(checkpoint),
       heldOut: lossOf(checkpoint),
       last: voice.can_speak ? "–" : "speak",
       silent: true,
@@ -220,6 +227,11 @@ export class Rows {
   }
 }
 
+/** How many words were misread: the player says which. */
+function misread({ misreadings = [] }) {
+  return misreadings.length ? `misread: ${misreadings.length}` : "";
+}
+
 function lossOf(checkpoint) {
   return checkpoint?.held_out == null ? "" : checkpoint.held_out.toFixed(4);
 }
@@ -233,7 +245,7 @@ function fill(button, row) {
         "span",
         { class: "name" },
         row.name,
-        ...row.tags.map((tag) => make("span", { class: `tag ${tag}` }, tag)),
+        ...row.tags.map((tag) => make("span", { class: `tag ${tag.split(/\W/)[0]}` }, tag)),
       ),
       make("span", {}, row.heldOut && make("span", { class: "unseen" }, "held-out "), row.heldOut),
       make("span", {}, row.last),

@@ -1,6 +1,6 @@
 /** The one line of a run: what it does, where it is, what it costs, and when it ends. */
 
-import { announce, find, thousands, write } from "./dom.js";
+import { announce, fillList, find, thousands, write } from "./dom.js";
 
 /** Show the state of a voice. */
 export function showState(voice) {
@@ -14,9 +14,19 @@ export function showState(voice) {
   find("alarm").hidden = !alarm;
   tellChange(voice.name, voice.running ? voice.phase_words : "", alarm);
   write(find("event"), eventLine(voice.events?.at(-1)));
+  showAdvice(voice);
   find("state").dataset.phase = voice.running ? voice.phase : "none";
   const step = voice.step === undefined ? "" : `${thousands(voice.step)} · `;
   document.title = `${step}${voice.name} · voicecoach`;
+}
+
+/** Whether it pays to go on, with the reasons behind it, and which checkpoint to export. */
+function showAdvice({ advice, recommended }) {
+  find("advice").hidden = !advice;
+  write(find("advice-text"), advice?.text ?? "");
+  fillList(find("advice-reasons"), advice?.reasons ?? []);
+  find("recommended").hidden = !recommended;
+  write(find("recommended"), recommended?.text ?? "").title = recommended?.command ?? "";
 }
 
 let told = "";

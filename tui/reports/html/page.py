@@ -17,7 +17,7 @@ from engine.run.evaluation import CheckpointScores
 from engine.run.sample import Sample
 from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import attention_picture
-from tui.formatting import loss, price
+from tui.formatting import figure, interval, loss, price
 from tui.reports.html.charts import Chart, Curve, Mark, chart_of
 from tui.reports.html.sounds import data_address, embedded
 
@@ -41,7 +41,8 @@ def html_of(report: Report) -> str:
     environment.filters |= {
         "dollars": dollars, "duration": duration, "loss": loss, "size": format_bytes,
         "price": price, "plural": plural, "sentence": _sentence_of,
-        "figure": "{:.3g}".format,
+        "figure": figure,
+        "interval": interval,
     }  # fmt: skip
     style, script = (_own(name) for name in ("report.css", "report.js"))
     sounds = embedded(_sounds(report.networks))

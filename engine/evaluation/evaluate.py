@@ -1,0 +1,218 @@
+"""Measures checkpoints: they speak held-out texts and sentences by the same path as `say`."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from time import process_time, time
+from typing import Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from engine.advice.kept import resolve
+from engine.checkpoints.checkpoint import Checkpoint, inference_network, load_checkpoint
+from engine.checkpoints.state import EMA_FILE, WEIGHTS_FILE, read_state
+from engine.choices import NetworkName
+from engine.data.spectrograms import is_silent
+from engine.errors import Cancelled, InputError
+from engine.evaluation.attention_measures import measure_reading
+from engine.evaluation.held_out_loss import HeldOutClip, HeldOutLoss, held_out_loss
+from engine.evaluation.material import Material, load_material, seconds_of
+from engine.evaluation.sound_measures import measure_sound, mel_distortion
+from engine.networks.ssrn import SSRN
+from engine.run.evaluation import Evaluation, SentenceMeasures
+from engine.run.recipe import recipe_named
+from engine.speech.sound_stream import PAUSE_SECONDS, SoundStream
+from engine.speech.speaker import Loaded, Networks, Speaker, join_networks
+from engine.speech.vocoder import VocoderSettings
+from engine.text.vocabulary import Vocabulary
+from engine.voice.folder import Voice
+
+_Samples = NDArray[np.float32]
+_T = TypeVar("_T")
+
+
+class Judges(Protocol):
+    """Models that listen."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Which take part, with their versions."""
+
+    @property
+    def ceilings(self) -> Mapping[str, float]:
+        """What they say of the recordings."""
+
+    def measure(self, sound: _Samples, rate: int, text: str) -> Mapping[str, float]:
+        """Measure a sound in which a text should be said."""
+
+
+@dataclass(frozen=True)
+class EvaluationOptions:
+    """Who takes part in evaluations, and who is asked and told meanwhile."""
+
+    open_judges: Callable[[Material, Voice], Judges | None] = lambda material, voice: None
+    cancelled: Callable[[], bool] = lambda: False
+    """Polled between frames."""
+    on_progress: Callable[[int, int], None] = lambda done, total: None
+    """Takes how many sentences of a checkpoint are measured, and of how many."""
+
+
+class Evaluator:
+    """Evaluates checkpoints of a voice one after the other; what they share is read once."""
+
+    def __init__(self, voice: Voice, options: EvaluationOptions | None = None) -> None:
+        """Read nothing yet."""
+        self._voice = voice
+        self._options = options or EvaluationOptions()
+        self._networks = Networks(voice)
+
+    @cached_property
+    def material(self) -> Material:
+        """What the voice is evaluated with."""
+        return load_material(self._voice)
+
+    @cached_property
+    def judges(self) -> Judges | None:
+        """The models that listen."""
+        return self._options.open_judges(self.material, self._voice)
+
+    @cached_property
+    def _ceilings(self) -> dict[str, float]:
+        """What the recordings score themselves."""
+        audio = self._voice.settings.audio
+        found = [measure_sound(one.recording, audio) for one in self.material.held_out]
+        own = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+        return own | dict(self.judges.ceilings if self.judges else {})
+
+    def evaluate(self, network: NetworkName, step: int) -> Evaluation:
+        """Measure a checkpoint; its sound is not kept.
+
+        Raises:
+            InputError: there is no such checkpoint, it is damaged, or there is nothing that it
+                could speak or resynthesise.
+            EngineError: its weights yield numbers that are not finite.
+            Cancelled: it was told to stop.
+        """
+        started, now = process_time(), time()
+        entry = resolve(self._voice, network, step)
+        checksums = read_state(entry.path).checksums
+        checkpoint = load_checkpoint(entry.path, with_optimizer=False)
+        loaded = Loaded(inference_network(checkpoint), step, checkpoint.symbols)
+        loss = training = self.held_out_loss(checkpoint)
+        if checkpoint.ema:
+            training = self.held_out_loss(replace(checkpoint, ema={}))
+        if isinstance(loaded.network, SSRN):
+            ssrn_step: int | None = loaded.step
+            measured = self._resynthesised(loaded.network)
+        else:
+            ssrn = self._networks.load_if_any("ssrn")
+            ssrn_step = ssrn.step if ssrn else None
+            measured = self._spoken(join_networks(self._voice, loaded, ssrn))
+        losses = loss.by_text if loss else {}
+        sentences = tuple(_complete(one, losses) for one in measured)
+        return Evaluation(
+            network, step, now, sentences,
+            ssrn_step=ssrn_step,
+            weights=checksums.get(EMA_FILE) or checksums.get(WEIGHTS_FILE, ""),
+            held_out=loss.total if loss else None,
+            held_out_training=training.total if training else None,
+            ceilings=self._ceilings if self.material.held_out else {},
+            judges=self.judges.names if self.judges else (),
+            seconds=process_time() - started,
+        )  # fmt: skip
+
+    @cached_property
+    def _texts(self) -> dict[str, HeldOutClip]:
+        """The held-out clips by their texts."""
+        return {one.clip.text: one for one in self.material.held_out}
+
+    def held_out_loss(self, checkpoint: Checkpoint) -> HeldOutLoss | None:
+        """The held-out loss of a checkpoint's weights that speak; None where it has none."""
+        return held_out_loss(
+            inference_network(checkpoint),
+            self.material.held_out,
+            Vocabulary(checkpoint.symbols, self._voice.settings.cleaner),
+            recipe_named(self._voice.settings.recipe),
+            self._voice.settings.limits,
+        )
+
+    def _spoken(self, speaker: Speaker) -> list[SentenceMeasures]:
+        """What is measured of the sentences that a Text2Mel speaks."""
+        sentences = self.material.sentences
+        if not sentences:
+            raise InputError(
+                f"There is nothing that {self._voice.folder} could be evaluated with: its "
+                f"recordings are not here, and voice.toml has no sentences."
+            )
+        return [self._speak(speaker, text) for text in self._counted(sentences)]
+
+    def _counted(self, items: Sequence[_T]) -> Iterator[_T]:
+        """Each item, reported when it is measured."""
+        for done, item in enumerate(items):
+            self._options.on_progress(done, len(items))
+            yield item
+        self._options.on_progress(len(items), len(items))
+
+    def _speak(self, speaker: Speaker, text: str) -> SentenceMeasures:
+        spoken = speaker.speak(text, cancelled=self._options.cancelled)
+        audio, clip = self._voice.settings.audio, self._texts.get(text)
+        measures = measure_reading(spoken.parts, audio.coarse_frame_seconds)
+        pauses = len(spoken.parts) - 1
+        expected = self.material.pace.seconds(text) if self.material.pace else 0.0
+        if clip is not None:
+            expected = len(clip.recording) / audio.sample_rate
+        if expected and not is_silent(spoken.waveform):
+            seconds = seconds_of(spoken.waveform, audio) - pauses * PAUSE_SECONDS
+            measures["pace"] = 100 * abs(seconds / expected - 1)
+        measures |= self._listen(spoken.waveform, text, clip, pauses)
+        misread = spoken.misreadings(audio)
+        return SentenceMeasures(text, clip.clip.clip_id if clip else "", measures, misread)
+
+    def _listen(
+        self, waveform: _Samples, text: str, clip: HeldOutClip | None, pauses: int = 0
+    ) -> dict[str, float]:
+        """What is measured of a sound."""
+        audio = self._voice.settings.audio
+        found = measure_sound(waveform, audio, pauses, PAUSE_SECONDS)
+        if clip is not None and not is_silent(waveform):
+            found["mel_distortion"] = mel_distortion(waveform, clip.recording, audio)
+        if self.judges is not None:
+            found |= self.judges.measure(waveform, audio.sample_rate, text)
+        return found
+
+    def _resynthesised(self, ssrn: SSRN) -> list[SentenceMeasures]:
+        """What is measured of the held-out recordings that an SSRN resynthesises."""
+        if not self.material.held_out:
+            raise InputError(
+                f"SSRN is evaluated with held-out recordings, and those of {self._voice.folder} "
+                f"are not here."
+            )
+        return [self._resynthesise(ssrn, clip) for clip in self._counted(self.material.held_out)]
+
+    def _resynthesise(self, ssrn: SSRN, clip: HeldOutClip) -> SentenceMeasures:
+        if self._options.cancelled():
+            raise Cancelled("The checkpoint was not evaluated to its end.")
+        settings = self._voice.settings
+        stream = SoundStream(
+            ssrn, settings.audio, VocoderSettings(settings.sharpening), lambda samples: None
+        )
+        stream.add(clip.mel, last=True)
+        text = clip.clip.text
+        return SentenceMeasures(text, clip.clip.clip_id, self._listen(stream.waveform, text, clip))
+
+
+def evaluate_checkpoint(
+    voice: Voice, network: NetworkName, step: int, options: EvaluationOptions | None = None
+) -> Evaluation:
+    """Measure one checkpoint; see `Evaluator`."""
+    return Evaluator(voice, options).evaluate(network, step)
+
+
+def _complete(sentence: SentenceMeasures, losses: Mapping[str, float]) -> SentenceMeasures:
+    """Add the held-out loss; leave out what is no number, and digits that mean nothing."""
+    measures = dict(sentence.measures)
+    if sentence.clip_id and sentence.sentence in losses:
+        measures["held_out"] = losses[sentence.sentence]
+    finite = {name: float(f"{one:.6g}") for name, one in measures.items() if np.isfinite(one)}
+    return replace(sentence, measures=finite)
