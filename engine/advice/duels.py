@@ -29,6 +29,7 @@ class Duels:
     evaluations: tuple[Evaluation, ...]
     """Of the checkpoints, the first step first."""
     measures: tuple[str, ...]
+    """Those that are not the same for all."""
     outcomes: NDArray[np.float64]
     """`(steps, steps, sentences)`: of the measures that a sentence has, the share in which the
     first did better, less that in which the second did."""
@@ -69,6 +70,8 @@ class Duels:
             low, high = sorted((_sign(name) * score.low, _sign(name) * score.high))
             better, worse = better + (low > 0), worse + (high < 0)
         count, number = f"of {len(self.measures)} measures", f"{other:,}"
+        if not self.measures:
+            return f"the judge finds no difference from {number}"
         if not better and not worse:
             return f"the judge cannot tell it from {number} in any {count}"
         if not better:
@@ -98,7 +101,8 @@ def duels_between(evaluations: Sequence[Evaluation]) -> Duels | None:
     size = np.nanmax(np.abs(values), axis=(1, 2))[:, None]
     differences[np.abs(differences) <= _TIE * size] = 0.0
     outcomes = np.nanmean(np.sign(differences), axis=2)
-    return Duels(tuple(evaluations), tuple(tables), outcomes)
+    differ = tuple(name for name, table in tables.items() if any(map(np.ptp, table.values())))
+    return Duels(tuple(evaluations), differ, outcomes)
 
 
 def _table(evaluations: Sequence[Evaluation], name: str) -> dict[str, NDArray[np.float64]]:

@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
@@ -68,7 +68,7 @@ def main(parent: int) -> None:
         with contextlib.suppress(BrokenPipeError):
             os.write(answers, to_json(reply) + b"\n")
 
-    _serve(requests, answer)
+    serve(iter(requests.get, b""), answer)
 
 
 def _read(requests: "SimpleQueue[bytes]") -> None:
@@ -78,11 +78,12 @@ def _read(requests: "SimpleQueue[bytes]") -> None:
     os._exit(0)
 
 
-def _serve(requests: "SimpleQueue[bytes]", answer: Callable[[Reply], None]) -> None:
+def serve(requests: Iterable[bytes], answer: Callable[[Reply], None]) -> None:
+    """Evaluate what is asked for, one after the other."""
     evaluator: Evaluator | None = None
     opened: tuple[Path, VoiceSettings] | None = None
-    while True:
-        request = from_json(requests.get(), Request, "request")
+    for raw in requests:
+        request = from_json(raw, Request, "request")
         try:
             voice = Voice.open(request.voice)
             if evaluator is None or opened != (voice.folder, voice.settings):

@@ -12,6 +12,8 @@ from engine.errors import InputError
 from engine.evaluation.worker import Reply, Request
 from engine.serialization import from_json, to_json
 
+PROGRAM: tuple[str, ...] = ("-m", "engine.evaluation.worker")
+"""What Python runs."""
 _ROOT = Path(__file__).resolve().parents[2]
 # Where libraries look for the number of their threads.
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS")
@@ -37,7 +39,7 @@ class JudgeProcess:
         """
         path = os.pathsep.join(filter(None, (str(_ROOT), os.environ.get("PYTHONPATH"))))
         self._process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "engine.evaluation.worker", str(os.getpid())],
+            [sys.executable, "-P", *PROGRAM, str(os.getpid())],
             env=os.environ
             | dict.fromkeys(_THREADS, "1")
             | {"CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": path},
