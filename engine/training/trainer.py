@@ -243,7 +243,8 @@ class Trainer:
         self._learner.recovery = target.recovery
         self._state.step = target.step
         self._publisher.warn(target.text, severity="error")
-        self._publisher.notify("diverged", target.text)
+        waits = "; it waits for you" if target.final and self._state.attended else ""
+        self._publisher.notify("diverged", f"{target.text}{waits}")
         self._spend.roll_back(target.step)
         self._metrics.roll_back(target.step, target.unlogged, target.text)
         self._checkpointer.roll_back(target.step)
