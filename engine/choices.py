@@ -23,6 +23,8 @@ SynthesisName = Literal["standard", "bbc"]
 CloudName = Literal["aws", "gcp", "azure"]
 """The clouds whose metadata service can be asked what the machine is and when it goes."""
 
+StopWhen = Literal["", "flat"]
+"""What ends a run besides its stop; empty for nothing."""
 CloudChoice = Literal["auto", "aws", "gcp", "azure", "none"]
 """Which cloud to ask; `auto` asks the one that the machine's firmware names."""
 

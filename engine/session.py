@@ -353,6 +353,7 @@ def _first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) -
         step=preflight.step,
         first_step=preflight.step,
         stop_text=preflight.stop.text if preflight.stop else "",
+        stop_when=options.stop_when,
         price=settings.price,
         budget=settings.budget,
         left_out=settings.left_out,

@@ -8,7 +8,7 @@ import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, NoReturn, ParamSpec
+from typing import Annotated, Any, Literal, NoReturn, ParamSpec
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -163,6 +163,14 @@ StopOption = Annotated[
         metavar="WHEN",
         help=f"When to stop: {STOP_FORMS_IN_A_SHELL}, or none.",
         show_default="the previous run's stop, if not reached",
+    ),
+]
+StopWhenOption = Annotated[
+    Literal["flat"] | None,
+    typer.Option(
+        help="Also stop when neither held-out loss nor the measured sentences improve any more; "
+        "give it at every start.",
+        show_default="never",
     ),
 ]
 

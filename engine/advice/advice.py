@@ -73,13 +73,18 @@ def advise_run(snapshot: Snapshot, evaluations: Sequence[Evaluation]) -> Advice:
     return advise(progress, Pace(snapshot.steps_per_second, snapshot.price))
 
 
-def advise_voice(voice: Voice, network: NetworkName) -> Advice:
+def advise_voice(voice: Voice, network: NetworkName) -> Advice | None:
     """Advise a voice that is not being trained, from what lies in its folder.
+
+    Returns:
+        None where the network has no history.
 
     Raises:
         InputError: the history, the evaluations, the answers or the spend cannot be read.
     """
     curve = read_curve(voice.history(network))
+    if not curve.steps:
+        return None
     kept = [one for one in kept_checkpoints(voice) if one.network == network]
     answers = [one for one in read_comparisons(voice) if one.network == network]
     heard = sorted({step for one in answers for step in (one.a, one.b)})

@@ -17,7 +17,7 @@ _Floats = NDArray[np.float64]
 
 MIN_POINTS = 8
 """Fewer measurements say nothing about a trend."""
-_MAX_POINTS = 40
+_MAX_POINTS = 32
 # What lies further back, as a share of the steps, was another phase of learning.
 _WINDOW = 0.85
 # The EMA of the weights remembers about as many steps, and so does its loss.
@@ -26,12 +26,15 @@ _MEMORY = 1_000.0
 _GRID = np.array(
     [
         (power, forgets, wander, memory)
-        for power in (0.3, 1.0)
+        for power in (0.3, 1.0, 3.0)
         for forgets in (0.7, 3.0)
-        for wander in (0.1, 0.5, 2.0, 8.0, 32.0, 128.0)
+        for wander in (0.1, 1.0, 8.0, 64.0)
         for memory in (0.0, _MEMORY)
     ]
 )
+# What no model of the grid is: by simulation, forecasts are off by such a share of the change and
+# of the noise, and so many times as far as the models say.
+_MISFIT, _OVERCONFIDENCE = 0.2, 1.3
 # Rounding of a loss that does not move at all, as a share of it.
 _ROUNDING = 1e-6
 
@@ -93,8 +96,9 @@ class LearningCurve:
         """How the curve changes between two of `steps`, given by their numbers."""
         covariance = self._covariance
         variance = covariance[first, first] + covariance[last, last] - 2 * covariance[first, last]
-        scale = math.sqrt(max(float(variance), 1e-24))
-        return Change(self.levels[last] - self.levels[first], scale, self._freedom)
+        mean = self.levels[last] - self.levels[first]
+        variance = float(variance) + (_MISFIT * mean) ** 2 + (_MISFIT * self.noise) ** 2
+        return Change(mean, _OVERCONFIDENCE * math.sqrt(variance) + 1e-12, self._freedom)
 
 
 def _thinned(times: _Floats, values: _Floats) -> tuple[_Floats, _Floats]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import median_filter
 
 from engine.advice.duels import duels_between
 from engine.advice.intervals import compare
@@ -19,7 +20,7 @@ Direction = Literal["improving", "flat", "worse", "unclear"]
 # steps before have gained.
 _SMALL_SHARE, _SMALL_GAIN = 0.002, 0.05
 # Probabilities from which something is likely, sure, and out of the question.
-_LIKELY, _SURE, _UNLIKELY = 0.6, 0.9, 0.3
+_LIKELY, _SURE, _UNLIKELY = 0.6, 0.9, 0.4
 # The least steps, and the least share of all, without improvement that are called flat or worse.
 _MIN_FLAT_STEPS, _MIN_FLAT_SHARE = 1_000, 0.2
 _OUTLIER, _JUMP = 8.0, 12.0
@@ -49,6 +50,8 @@ class LossTrend:
     """80 % interval of it."""
     likely: float
     """The probability that they gain something that counts."""
+    counts: float
+    """What counts: more than the noise, and more than nobody would pay for."""
 
 
 def steps_ahead(made: int) -> int:
@@ -90,7 +93,7 @@ def loss_trend(steps: Sequence[int], losses: Sequence[float], start: int) -> Los
     low, high = (level + one for one in gain.interval(0.8))
     return LossTrend(
         direction, level, curve.steps[since], curve.levels[since],
-        ahead, curve.levels[-1], (low, high), likely,
+        ahead, curve.levels[-1], (low, high), likely, small,
     )  # fmt: skip
 
 
@@ -116,11 +119,11 @@ def _of_now(
     if len(steps) < MIN_POINTS:
         return steps, losses, start
     start = max(start, int(steps[0] - np.median(np.diff(steps))))
-    middle = np.median(np.lib.stride_tricks.sliding_window_view(np.pad(losses, 2, "edge"), 5), 1)
+    middle = median_filter(losses, 5, mode="nearest")
     off = np.abs(losses - middle)
     losses = np.where(off > _OUTLIER * (np.median(off) + 1e-4 * np.abs(middle)), middle, losses)
     moves = np.abs(np.diff(losses))
-    usual = np.array([np.median(moves[max(0, i - 20) : i + 20]) for i in range(len(moves))])
+    usual = median_filter(moves, 41, mode="nearest")
     breaks = (moves > _JUMP * usual) & (moves > _MIN_JUMP * np.abs(losses[1:]))
     breaks[:5] = False  # a loss falls fastest at the start
     if breaks.any():

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from engine.advice.advice import advise_voice
 from engine.advice.best import recommend
 from engine.advice.comparisons import describe_comparisons
 from engine.advice.intervals import summarise
@@ -184,6 +185,7 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
         standings=tuple(one["standing"] for one in standings if one["answers"]),
         scores=tuple(map(summarise, read_evaluations(voice, network))),
         recommended=recommend(voice, network),
+        advice=advise_voice(voice, network),
     )
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from engine.advice.advice import advise_voice
 from engine.advice.best import recommend
 from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints
@@ -112,6 +113,7 @@ class RestingVoice:
             sentences=new.sentences,
             scores=new.scores,
             recommended=new.recommended,
+            advice=new.advice,
         )
 
     def close(self) -> None:
@@ -141,6 +143,7 @@ def _snapshot_of(voice: Voice, last: Snapshot | None) -> Snapshot:
         checkpoints=kept_checkpoints(voice),
         scores=tuple(map(summarise, read_evaluations(voice, network))),
         recommended=recommend(voice, network),
+        advice=advise_voice(voice, network),
     )
     if last is None:
         return at_rest

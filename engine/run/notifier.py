@@ -14,7 +14,7 @@ from typing import Any
 
 from engine.choices import NETWORK_TITLES
 from engine.errors import InputError
-from engine.formatting import dollars
+from engine.formatting import dollars, printable
 from engine.machine.background import BackgroundThread
 from engine.run.evaluation import Notice, NoticeKind
 from engine.run.publisher import Publisher
@@ -27,6 +27,9 @@ _RETRY_SECONDS = (10.0, 60.0, 300.0)
 # Seconds that the end of a run waits for the last notices.
 _END_SECONDS = 5.0
 _LOOK_SECONDS = 0.1
+# Of a line; mail and chats take several.
+_MAX_CHARACTERS = 1_000
+_NO_TAGS = str.maketrans("<>", "‹›")
 # Without a request, the thread has nothing to do.
 _IDLE_SECONDS = 86_400.0
 
@@ -170,8 +173,8 @@ class _Service:
         apprise = _apprise()
         try:
             sent = self._service.notify(
-                title=_title(self._publisher.snapshot),
-                body="\n".join(_lines(self._publisher.snapshot, notices)),
+                title=_plain(_title(self._publisher.snapshot)),
+                body="\n".join(map(_plain, _lines(self._publisher.snapshot, notices))),
                 notify_type=apprise.NotifyType(_TYPES[notices[-1].kind]),
                 body_format=apprise.NotifyFormat.TEXT,
             )
@@ -188,6 +191,11 @@ def _reason(said: str) -> str:
         return f"it answered with HTTP status {match[1]}"
     found = (reason for pattern, reason in _REASONS if pattern.search(said))
     return next(found, "the service refused it")
+
+
+def _plain(text: str) -> str:
+    """A line that no service takes for HTML: some let tags through in what is called text."""
+    return printable(" ".join(text.split()), _MAX_CHARACTERS).translate(_NO_TAGS)
 
 
 def _title(snapshot: Snapshot) -> str:

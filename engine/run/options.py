@@ -5,7 +5,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
+from engine.choices import (
+    CleanerName,
+    CloudChoice,
+    NetworkName,
+    Precision,
+    PresetName,
+    RecipeName,
+    StopWhen,
+)
 from engine.errors import InputError
 from engine.machine.cloud.metadata import require_base
 from engine.run.sample import StepChoice
@@ -101,6 +109,8 @@ class TrainOptions:
     """`auto`, `cpu` or `cuda:N`."""
     stop: Stop | None = None
     """None for the previous run's stop, if it did not reach it; preflight then puts that here."""
+    stop_when: StopWhen = ""
+    """What ends this run besides; the next one is to be told again."""
     price: Price | None = None
     budget: float | None = None
     """US dollars that all runs of the voice may cost, idle time included; 0 for no budget."""

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.check.report import CheckReport
-from engine.choices import NetworkName
+from engine.choices import NetworkName, StopWhen
 from engine.formatting import plural
 from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.machine.gpu import GpuReading
@@ -194,6 +194,8 @@ class Snapshot:
     stop: StopPoint | None = None
     stop_text: str = ""
     """The stop as it was asked for."""
+    stop_when: StopWhen = ""
+    """What ends the run besides it: `flat`, that its advice sees no more improvement."""
     steps_per_second: float | None = None
     losses: Losses | None = None
     held_out: float | None = None
@@ -307,6 +309,8 @@ class Snapshot:
         if self.stop is None and (self.stop_text or self.demo):
             # No file knows of a stop before the first step, nor that a demo is to have none.
             command += f" --stop-at {shlex.quote(self.stop_text or 'none')}"
+        if self.stop_when and not self.is_flat:
+            command += f" --stop-when {self.stop_when}"
         if self.mirror is not None and not self.mirror.unused:
             command += f" --mirror {shlex.quote(self.mirror.address)}"
         return command
@@ -322,6 +326,11 @@ class Snapshot:
         folder = shlex.quote(str(self.voice_folder))
         out = shlex.quote(f"{self.voice}-{step}")
         return f"voicecoach export {folder} {option} {step} --out {out}"
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether neither held-out loss nor judge sees any improvement by now."""
+        return self.advice is not None and self.advice.flat_since is not None
 
     @property
     def sentence(self) -> str:

@@ -1,4 +1,5 @@
-"""Where a run stops: at the point that was asked for, or where the voice's budget is spent."""
+"""Where a run stops: at the point that was asked for, where the voice's budget is spent, or where
+training brings nothing more."""
 
 import math
 from dataclasses import replace
@@ -41,6 +42,7 @@ class Limits:
         self._point: StopPoint | None = None
         self._budget = voice.settings.budget
         self._warned_of_share = self._warned_of_end = self._warned_of_price = False
+        self._first_step = 0
 
     def begin(self, stop: Stop | None, step: int) -> None:
         """Take up the stop as preflight left it, which may be one that the last run did not reach.
@@ -50,6 +52,7 @@ class Limits:
         Raises:
             InputError: the point lies behind.
         """
+        self._first_step = step
         if not isinstance(stop, StoredStop):
             rule = stop if isinstance(stop, StopRule) else None
             self.set_stop(rule, step, self._cost.spent_before)
@@ -61,8 +64,8 @@ class Limits:
         )
 
     def reached(self, step: int) -> bool:
-        """Whether the stop or the budget is reached at a step."""
-        return self._budget_spent or self._stop_reached(step)
+        """Whether a limit is reached at a step."""
+        return self._budget_spent or self._stop_reached(step) or self._is_flat
 
     def report(self, step: int) -> None:
         """Say which limit is reached at a step: the budget comes before the stop."""
@@ -70,8 +73,17 @@ class Limits:
             self._publisher.event(self._budget_text(), "warning")
         else:
             text = f"reached the stop at step {step:,}"
+            if not self._stop_reached(step) and (advice := self._publisher.snapshot.advice):
+                text = f"stopped at step {step:,} by --stop-when flat: {advice.text}"
             self._publisher.event(text)
             self._publisher.notify("stop", text)
+
+    @property
+    def _is_flat(self) -> bool:
+        """Whether the run is to stop when flat, and is, by what was seen in this run."""
+        shown = self._publisher.snapshot
+        advice = shown.advice if shown.stop_when == "flat" and shown.is_flat else None
+        return advice is not None and advice.step > self._first_step
 
     def _stop_reached(self, step: int) -> bool:
         cost = self._cost
@@ -90,6 +102,8 @@ class Limits:
         Raises:
             InputError: the point lies behind.
         """
+        if self._is_flat:
+            self._publisher.update(stop_when="")  # a person has seen that, and wants more
         cost, point = self._cost, None
         if rule is not None:
             # A price that the cloud is yet to name will do for a stop at a sum of money.

@@ -26,7 +26,7 @@ async def test_the_advice_stands_on_the_main_screen_and_w_says_why(size):
         worse = Advice("worse", "worse since 869k: it overfits", ("a reason [red]of data[/]",))
         await run.change(advice=worse)
         assert "worse since 869k: it overfits. · a reason [red]of data[/]" in run.dialog
-        await run.press("escape")
+        await run.press("v", "v")
         assert run.at_home
         await run.look()
         assert "worse since 869k: it overfits  w why" in run.text
@@ -51,7 +51,13 @@ async def test_v_draws_each_measure_and_marks_what_to_export():
         )
         await run.change(scores=(*scores(), newer))
         assert "skipped · 10.2 %" in run.text
+        await run.change(scores=tuple(replace(newer, step=step) for step in (1, 2)))
+        assert "The same at every checkpoint: skipped 10.2 %." in run.text
+        await run.change(scores=scores())
+        await run.look()
+        assert run.text.index("held-out loss") < run.text.index("finished · 94.7 %")
         await run.press("w")
+        assert "871,000 skips “sense” at 0.8 s, stuck on “old” from 1.2 to 2.0 s:" in run.dialog
         assert EXPORT in run.dialog
         await run.press("y")
         await run.pause()
@@ -117,7 +123,7 @@ async def test_at_the_stop_the_screen_says_what_to_export(size, words):
         of_ssrn = Recommendation("ssrn", 5_000, ("least held-out loss",), "")
         await run.change(network="ssrn", recommended=of_ssrn)
         assert "★ Export 5,000" in run.text
-        assert "voicecoach export /data/voices/alice --ssrn-step 5000" in run.text
+        assert ("export /data/voices/alice --ssrn-step 5000" in run.text) is (size == (80, 24))
 
 
 async def test_advice_before_there_is_enough_takes_no_room_on_a_small_screen():

@@ -23,6 +23,7 @@ from tui.command_line import (
     HoldOption,
     NotifyOption,
     StopOption,
+    StopWhenOption,
     app,
     checkpoint_option,
     reports_errors,
@@ -84,6 +85,7 @@ def train(
         typer.Option(help="Training recipe; bbc is for comparison.", show_default="standard"),
     ] = None,
     stop_at: StopOption = None,
+    stop_when: StopWhenOption = None,
     price: AutoPriceOption = None,
     budget: BudgetOption = None,
     checkpoint_every: Annotated[
@@ -180,6 +182,7 @@ def train(
         precision=precision,
         device=device,
         stop=None if stop_at is None else parse_stop_option(stop_at),
+        stop_when=stop_when or "",
         price=None if price is None else parse_price(price),
         budget=None if budget is None else parse_budget_option(budget),
         checkpoint_every=checkpoint_every,

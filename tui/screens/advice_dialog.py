@@ -17,13 +17,18 @@ from tui.widgets.advice_line import STYLES
 
 _MIN_WIDTH, _MAX_WIDTH, _BORDERS = 16, 74, 5
 """Columns of the dialog, and those of them that are not for text."""
+_MAX_SAMPLES = 6
 
 
-class AdviceDialog(Dialog[None]):
-    """Whether it pays to go on, which checkpoint to export, and why."""
+class AdviceDialog(Dialog[bool]):
+    """Whether it pays to go on, which checkpoint to export, and why.
+
+    Answers whether the person wants to see the scores.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         ("w,q", "dismiss", "close"),
+        ("v", "scores", "scores"),
         ("y", "copy", "copy"),
     ]
 
@@ -44,9 +49,13 @@ class AdviceDialog(Dialog[None]):
 
     def show(self, snapshot: Snapshot) -> None:
         """Follow the advice."""
-        before, self._snapshot = self._snapshot, snapshot
-        if (before.advice, before.recommended) != (snapshot.advice, snapshot.recommended):
-            self._said.update(self._page())
+        self._snapshot = snapshot
+        page = self._page()
+        if page != self._said.content:
+            self._said.update(page)
+
+    def action_scores(self) -> None:
+        self.dismiss(True)
 
     def action_copy(self) -> None:
         """Copy the command that exports the recommended checkpoint."""
@@ -61,12 +70,14 @@ class AdviceDialog(Dialog[None]):
             lines.append(Content.styled(f"{printable(advice.text)}.", STYLES[advice.kind]))
             lines += self._reasons(advice.reasons)
             lines.append(_hint(f"As of step {advice.step:,}." if advice.step else ""))
+        misread = misread_samples(snapshot)
+        if misread:
+            lines += [Content("Attention broke in these samples:"), *self._reasons(misread)]
         if best is not None:
             lines += [Content(""), recommended_words(best), *self._reasons(best.reasons)]
         if command:
-            key = (("  y", "bold $training"), (" copy", "$quiet"))
-            lines.append(Content.assemble(printable(command), *key))
-        lines += [Content(""), _hint("v shows the measures of every checkpoint.")]
+            lines += [_key("y", "copies the command that does it:"), Content(printable(command))]
+        lines += [Content(""), _key("v", "shows the measures of every checkpoint.")]
         if not snapshot.price:
             lines.append(_hint("Without --price there is no cost beside the steps."))
         return Content("\n").join(lines)
@@ -77,10 +88,25 @@ class AdviceDialog(Dialog[None]):
         return [Content(indented.fill(printable(reason))) for reason in reasons]
 
 
+def misread_samples(snapshot: Snapshot) -> tuple[str, ...]:
+    """Say which words the newest samples misread, each with its sentence: these are to be heard."""
+    samples = [one for one in snapshot.samples if one.network == snapshot.network]
+    newest = {one.sentence: one for one in samples if not one.for_comparison}
+    return tuple(
+        f"{one.step:,} {', '.join(each.words for each in one.misreadings)}: “{one.sentence}”"
+        for one in newest.values()
+        if one.misreadings
+    )[:_MAX_SAMPLES]
+
+
 def recommended_words(best: Recommendation) -> Content:
     """Say which checkpoint to export, and how sure that is."""
     sure = f": {printable(best.certainty)}" if best.certainty else ""
     return Content.styled(f"★ Export {best.step:,}{sure}.", "bold $held-out")
+
+
+def _key(key: str, does: str) -> Content:
+    return Content.assemble((key, "bold $training"), (f" {does}", "$quiet"))
 
 
 def _hint(words: str) -> Content:

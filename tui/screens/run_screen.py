@@ -193,7 +193,11 @@ class RunScreen(SampleActions):
         self.app.push_screen(ScoresScreen(self, self.snapshot))
 
     def action_why(self) -> None:
-        self.app.push_screen(AdviceDialog(self.snapshot))
+        self.app.push_screen(AdviceDialog(self.snapshot), self._take_why)
+
+    def _take_why(self, wants_scores: bool | None) -> None:
+        if wants_scores:
+            self.action_scores()
 
     def action_dismiss_warning(self) -> None:
         self.notice.dismiss(self.snapshot, self.now())

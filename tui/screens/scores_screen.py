@@ -1,5 +1,6 @@
 """What was measured of each checkpoint: a small curve for each measure; opens on `v`."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from math import isfinite
 from typing import TYPE_CHECKING, ClassVar
@@ -45,7 +46,7 @@ class ScoresScreen(KeyedScreen):
         self.snapshot = snapshot
         self._heading = StatusLine("scores-title")
         self._verdict = Static("", id="scores-verdict", markup=False)
-        self._missing = Static("", id="scores-missing", markup=False)
+        self._without = Static("", id="scores-without", markup=False)
         self._grid = Grid(id="scores-grid")
         self._plots: dict[str, ScorePlot] = {}
 
@@ -54,7 +55,7 @@ class ScoresScreen(KeyedScreen):
         yield self._verdict
         with VerticalScroll(id="scores"):
             yield self._grid
-            yield self._missing
+            yield self._without
         yield KeysFooter()
 
     def on_mount(self) -> None:
@@ -68,7 +69,8 @@ class ScoresScreen(KeyedScreen):
         width, height = self.query_one("#scores").size
         columns = next(count for least, count in _COLUMNS if width >= least - 2)
         low, high = _PANEL_ROWS
-        rows = -(-max(1, len(self._plots)) // columns)
+        shown = sum(plot.display for plot in self._plots.values())
+        rows = -(-max(1, shown) // columns)
         on_screen = max(1, min(rows, height // low))
         self._grid.styles.grid_size_columns = columns
         self._grid.styles.grid_rows = (str(max(low, min(high, height // on_screen))),)
@@ -80,20 +82,30 @@ class ScoresScreen(KeyedScreen):
         if not self.is_mounted:
             return
         self._heading.show(_heading(snapshot, self._heading.content_size.width))
-        missing = Content.styled(printable(snapshot.judge_absent), "$quiet")
-        for place, words in ((self._verdict, _verdict(snapshot)), (self._missing, missing)):
+        measured = measured_of(snapshot)
+        steady = [name for name, one in measured.items() if one.is_steady]
+        without = _without_plots([measured.pop(name) for name in steady], snapshot.judge_absent)
+        for place, words in ((self._verdict, _verdict(snapshot)), (self._without, without)):
             if words != place.content:
                 place.update(words)
                 place.display = bool(words.plain)
-        measured = measured_of(snapshot)
-        if measured.keys() != self._plots.keys():
-            self._plots = {name: self._plots.get(name) or ScorePlot(name) for name in measured}
-            self._grid.remove_children()
-            self._grid.mount(*self._plots.values())
+        self._show_plots(measured)
+        self.refresh_keys()
+
+    def _show_plots(self, measured: dict[str, Measured]) -> None:
+        new = {name: ScorePlot(name) for name in measured if name not in self._plots}
+        there = [name for name, plot in self._plots.items() if plot.display]
+        if new or list(measured) != there:
+            self._plots |= new
+            self._plots = {name: self._plots[name] for name in _in_order(self._plots)}
+            self._grid.mount(*new.values())
+            places = {plot.id: place for place, plot in enumerate(self._plots.values())}
+            self._grid.sort_children(key=lambda plot: places[plot.id])
+            for name, plot in self._plots.items():
+                plot.display = name in measured
             self.call_after_refresh(self._fit)
         for name, one in measured.items():
             self._plots[name].show(one)
-        self.refresh_keys()
 
     @property
     def moment(self) -> Moment:
@@ -119,17 +131,23 @@ class ScoresScreen(KeyedScreen):
         self._run.action_leave()
 
 
+def _in_order(names: Iterable[str]) -> list[str]:
+    """Put measures in the order of their table, those that decide before the others."""
+    return sorted(names, key=lambda name: (not MEASURES[name].ranked, [*MEASURES].index(name)))
+
+
 def measured_of(snapshot: Snapshot) -> dict[str, Measured]:
-    """Return what there is to show of each measure that was taken, in their order."""
+    """Return what there is to show of each measure that was taken, those that decide first."""
     best = snapshot.recommended.step if snapshot.recommended else None
     shown = {}
-    for name, measure in MEASURES.items():
+    for name in _in_order(MEASURES):
+        measure = MEASURES[name]
         scores = tuple(
             (one.step, score)
             for one in snapshot.scores
             if (score := one.scores.get(name)) and isfinite(score.low + score.mean + score.high)
         )
-        if scores:
+        if scores and measure.shown:
             ceiling = snapshot.scores[-1].ceilings.get(name)
             shown[name] = Measured(measure, scores, (), ceiling, best)
     for name, other in _BESIDE.items():
@@ -137,6 +155,14 @@ def measured_of(snapshot: Snapshot) -> dict[str, Measured]:
             means = tuple((step, score.mean) for step, score in shown.pop(other).scores)
             shown[name] = replace(shown[name], others=means)
     return shown
+
+
+def _without_plots(steady: list[Measured], judge_absent: str) -> Content:
+    """Name the measures that are the same everywhere, and say which were not taken."""
+    same = ", ".join(f"{one.measure.title} {one.newest}" for one in steady)
+    lines = [f"The same at every checkpoint: {same}."] if same else []
+    lines += [printable(judge_absent)] if judge_absent else []
+    return Content.styled("\n".join(lines), "$quiet")
 
 
 def _heading(snapshot: Snapshot, width: int) -> Content:

@@ -20,6 +20,8 @@ from tui.widgets.drawing import Drawing, style
 
 _MIN_ROWS, _MIN_WIDTH = 3, 12
 """Of the smallest plot: what it means gives way."""
+_CORNERS = 4
+"""Cells of a border that no title takes."""
 _BEST, _OTHER, _CEILING = "★", "○", "╌"
 
 
@@ -36,6 +38,16 @@ class Measured:
     """What the recordings score themselves."""
     best_step: int | None = None
     """The checkpoint to export, marked wherever it was measured."""
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is the same at every checkpoint, of which there are several."""
+        return len(self.scores) > 1 and len({score for _, score in self.scores}) == 1
+
+    @property
+    def newest(self) -> str:
+        """Its mean at the newest checkpoint, in words."""
+        return formatting.figure(self.scores[-1][1].mean, self.measure.unit)
 
     @property
     def best(self) -> tuple[int, Score]:
@@ -55,31 +67,29 @@ class ScorePlot(Drawing):
         """Show other scores."""
         if measured != self._shown:
             self._shown = measured
-            self._show_titles(measured)
             self.redraw()
 
     def _show_titles(self, shown: Measured) -> None:
-        newest, (best_step, best) = shown.scores[-1][1], shown.best
-        unit, ceiling = shown.measure.unit, shown.ceiling
-        self.border_title = Content.assemble(
-            shown.measure.title,
-            (f" · {formatting.figure(newest.mean, unit)}", "$foreground"),
-            ""
-            if ceiling is None
-            else (f" · recordings {formatting.figure(ceiling, unit)}", "$held-out"),
-        )
-        at_best = (
-            f"best {formatting.figure(best.mean, unit)} at {formatting.short_steps(best_step)}"
-        )
-        marks = [f"{_OTHER} training"] if shown.others else []
+        title = Content.assemble(shown.measure.title, (f" · {shown.newest}", "$foreground"))
+        (best_step, best), unit = shown.best, shown.measure.unit
+        told = [f"{_OTHER} training"] if shown.others else []
+        if shown.ceiling is not None:
+            told.append(f"{_CEILING} recordings {formatting.figure(shown.ceiling, unit)}")
         if len(shown.scores) > 1:
-            marks.append("the newest is best" if best.mean == newest.mean else at_best)
-        self.border_subtitle = Content(" · ".join(marks))
+            at_best = f"{formatting.figure(best.mean, unit)} at {formatting.short_steps(best_step)}"
+            is_newest = best == shown.scores[-1][1]
+            told.append("the newest is best" if is_newest else f"best {at_best}")
+        fits = len(" · ".join(told)) <= self.size.width - _CORNERS
+        self.border_title, self.border_subtitle = (
+            title,
+            Content(" · ".join(told if fits else told[:1])),
+        )
 
     def draw(self) -> list[Strip]:
         """Draw the plot over its steps over what it means."""
         if self._shown is None:
             return []
+        self._show_titles(self._shown)
         width, height = self.content_size
         if height < 2 or width < _MIN_WIDTH:
             return []

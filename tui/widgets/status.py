@@ -194,6 +194,8 @@ def _stop(snapshot: Snapshot, now: datetime, *, reading: bool) -> list[Part]:
     if snapshot.end_point is None or snapshot.progress_to_stop is None:
         if snapshot.stop_text:
             return [Part(f"stop at {snapshot.stop_text}", rank=1)]
+        if snapshot.stop_when:
+            return [Part("stop when flat", rank=1)]
         return [Part("no stop set", rank=1), Part("" if reading else "s sets one", rank=2)]
     end = f"stop at {snapshot.end_point.words}"
     if snapshot.budget_comes_first:

@@ -15,7 +15,7 @@ from engine.voice.folder import Voice
 from engine.voice.samples import append_sample, sample_name
 from tui.cli import app
 from tui.reports.html.charts import Curve, chart_of
-from tui.reports.html.sounds import embedded
+from tui.reports.html.sounds import Heard, embed
 
 HOSTILE = "</script><img src=x onerror=\"document.title='owned'\">\u202e"
 WAV = sorted((SPEECH / "wavs").glob("*.flac"))[0]
@@ -95,9 +95,11 @@ def test_a_file_that_cannot_be_written_is_refused(tmp_path, out, words):
 def test_sounds_are_taken_in_order_until_the_room_is_used_up(tmp_path):
     broken = tmp_path / "broken.wav"
     broken.write_bytes(b"RIFF")
-    one = len(embedded([WAV])[WAV])
-    copies = [Path(shutil.copy(WAV, tmp_path / f"{number}.flac")) for number in range(3)]
-    assert list(embedded([broken, *copies], room=2 * one)) == copies[:2]
+    embed([one := Heard(WAV)])
+    copy = Path(shutil.copy(WAV, tmp_path / "copy.flac"))
+    sounds = [Heard(broken), Heard(WAV), Heard(copy), Heard(WAV), Heard(copy)]
+    embed(sounds, room=3 * len(one.sound))
+    assert [sound.sound is not None for sound in sounds] == [False, True, True, True, False]
 
 
 def test_a_chart_leaves_out_what_cannot_be_drawn():

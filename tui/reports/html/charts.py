@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from tui.formatting import short_steps
+from tui.widgets.axes import Scale, step_labels, value_labels
 
 WIDTH, HEIGHT = 360, 200
 """Of a chart, in its own units: the width of a phone, so that its letters can be read there."""
 _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 20, 8, 22
 _TICKS = 4
-# From this ratio on between the largest and the least, equal ratios are equally far apart.
-_LOG_RATIO = 6.0
+_MAX_DOTS = 60
 
 Points = Sequence[tuple[float, float]]
+Place = Callable[[float], float]
+Labels = Callable[[list[float]], list[str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +99,9 @@ def chart_of(
     values = [value for curve in curves for _, value in curve.points]
     values += [end for curve in curves for ends in curve.intervals for end in ends]
     values += [] if ceiling is None else [ceiling]
-    x, x_ticks = _axis(steps, (_LEFT, WIDTH - _RIGHT), short_steps, log=False)
-    logarithmic = log and min(values) > 0 and max(values) > _LOG_RATIO * min(values)
-    y, y_ticks = _axis(values, (HEIGHT - _BOTTOM, _TOP), "{:.4g}".format, log=logarithmic)
+    kind = Scale if log else _LinearScale
+    x, x_ticks = _axis(_LinearScale(min(steps), max(steps)), (_LEFT, WIDTH - _RIGHT), step_labels)
+    y, y_ticks = _axis(kind(min(values), max(values)), (HEIGHT - _BOTTOM, _TOP), value_labels)
     return Chart(
         title=title,
         x_ticks=x_ticks,
@@ -118,11 +119,12 @@ def _finite(curve: Curve) -> Curve:
     return Curve(curve.name, curve.kind, points, intervals)
 
 
-def _shape(curve: Curve, x: "_Scale", y: "_Scale") -> Shape:
+def _shape(curve: Curve, x: Place, y: Place) -> Shape:
     places = [(x(step), y(value)) for step, value in curve.points]
     lows = [(x(step), y(low)) for (step, _), (low, _) in _pairs(curve)]
     highs = [(x(step), y(high)) for (step, _), (_, high) in _pairs(curve)]
-    few = tuple(places) if curve.intervals or len(places) == 1 else ()
+    dots = curve.intervals and len(places) <= _MAX_DOTS
+    few = tuple(places) if dots or len(places) == 1 else ()
     return Shape(curve.name, curve.kind, _points(places), _points(lows + highs[::-1]), few)
 
 
@@ -134,41 +136,21 @@ def _points(places: Sequence[tuple[float, float]]) -> Markup:
     return Markup(" ").join(Markup("{:.1f},{:.1f}").format(x, y) for x, y in places)
 
 
-_Scale = Callable[[float], float]
+class _LinearScale(Scale):
+    """Equal differences are equally far apart, however large."""
+
+    @property
+    def logarithmic(self) -> bool:
+        return False
 
 
-def _axis(
-    values: Sequence[float], ends: tuple[int, int], label: Callable[[float], str], *, log: bool
-) -> tuple[_Scale, tuple[Tick, ...]]:
+def _axis(scale: Scale, ends: tuple[int, int], labels: Labels) -> tuple[Place, tuple[Tick, ...]]:
     """How values lie between two ends of the picture, and the ticks there."""
-    low, high = min(values), max(values)
-    if low == high:
-        low, high = low - (abs(low) or 1) / 10, high + (abs(high) or 1) / 10
-    bend = math.log if log else float
-    start, length = bend(low), bend(high) - bend(low)
 
     def place(value: float) -> float:
-        return round(ends[0] + (bend(value) - start) / length * (ends[1] - ends[0]), 1)
+        return round(ends[0] + scale.place(value) * (ends[1] - ends[0]), 1)
 
-    ticks = _log_ticks(low, high) if log else _ticks(low, high)
-    return place, tuple(Tick(place(value), label(value)) for value in ticks)
-
-
-def _ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two others, some four of them."""
-    rough = (high - low) / _TICKS
-    unit = 10.0 ** math.floor(math.log10(rough))
-    step = next(unit * factor for factor in (1, 2, 2.5, 5, 10) if unit * factor >= rough * 0.999)
-    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
-    return [number * step for number in range(first, last + 1)]
-
-
-def _log_ticks(low: float, high: float) -> list[float]:
-    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
-    found = [10.0**power * digit for power in powers for digit in (1, 2, 5)]
-    within = [value for value in found if low <= value <= high]
-    return within if len(within) <= 2 * _TICKS else [one for one in within if _is_power(one)]
-
-
-def _is_power(value: float) -> bool:
-    return abs(math.log10(value) - round(math.log10(value))) < 1e-9
+    ticks = scale.ticks(_TICKS)
+    return place, tuple(
+        Tick(place(value), label) for value, label in zip(ticks, labels(ticks), strict=True)
+    )

@@ -2,7 +2,6 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,16 +13,19 @@ from engine.choices import NETWORK_TITLES
 from engine.formatting import dollars, duration, format_bytes, plural, printable
 from engine.jobs.report import NetworkReport, Report, SpokenSentence
 from engine.run.evaluation import CheckpointScores
-from engine.run.sample import Sample
 from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import attention_picture
 from tui.formatting import figure, interval, loss, price
 from tui.reports.html.charts import Chart, Curve, Mark, chart_of
-from tui.reports.html.sounds import data_address, embedded
+from tui.reports.html.sounds import Heard, data_address, embed
+from tui.widgets.attention_view import pool
 
+_TELLING = ("base", "best")
 _HERE = Path(__file__).parent
 _BESIDE = {"held_out": "held_out_training"}
 """Measures that are drawn in the chart of another."""
+# Of a picture of attention: more than the BBC's 180 characters and 210 frames.
+_MAX_ROWS, _MAX_COLUMNS = 200, 240
 # Of a text from data: a name, a sentence.
 _MAX_TEXT = 300
 
@@ -45,14 +47,16 @@ def html_of(report: Report) -> str:
         "interval": interval,
     }  # fmt: skip
     style, script = (_own(name) for name in ("report.css", "report.js"))
-    sounds = embedded(_sounds(report.networks))
+    networks = [_network(one) for one in report.networks]
+    heard = [one for network in networks for _, rows in network["sentences"] for one in rows]
+    # The most telling first: recording, base and best.
+    embed(sorted(heard, key=lambda one: one.sample is not None and one.mark not in _TELLING))
     return environment.get_template("report.html").render(
         report=report,
         voice=report.description,
-        networks=[_network(one, sounds) for one in report.networks],
+        networks=networks,
         titles=NETWORK_TITLES,
-        heard=bool(sounds),
-        missing=sum(path not in sounds for path in _sounds(report.networks)),
+        missing=sum(not one.sound for one in heard),
         style=style,
         script=script,
         style_hash=_hash(style),
@@ -81,23 +85,7 @@ def _hash(content: str) -> Markup:
     return Markup(f"'sha256-{digest}'")  # noqa: S704 - base64
 
 
-def _sounds(networks: Sequence[NetworkReport]) -> Iterator[Path]:
-    """What should be heard, the most telling first: the best, the base and the recording."""
-    for network in networks:
-        for one in network.sentences:
-            yield from (sample.path for sample in _contrast(network, one))
-            yield from [one.original] if one.original else []
-    for network in networks:
-        for one in network.sentences:
-            yield from (sample.path for sample in reversed(one.samples))
-
-
-def _contrast(network: NetworkReport, sentence: SpokenSentence) -> list[Sample]:
-    """The sentence by the best checkpoint and by the base, as far as they spoke it."""
-    return [one for one in sentence.samples if one.step in (network.best, network.base)]
-
-
-def _network(network: NetworkReport, sounds: dict[Path, Markup]) -> dict[str, Any]:
+def _network(network: NetworkReport) -> dict[str, Any]:
     return {
         "report": network,
         "title": NETWORK_TITLES[network.network],
@@ -105,7 +93,7 @@ def _network(network: NetworkReport, sounds: dict[Path, Markup]) -> dict[str, An
         "plots": [(plot, _picture(plot)) for plot in network.plots],
         "measures": _measures(network),
         "columns": [(one, _mark(network, one.step)) for one in _columns(network)],
-        "sentences": [_sentence(network, one, sounds) for one in network.sentences],
+        "sentences": [(one.sentence, _heard(network, one)) for one in network.sentences],
     }
 
 
@@ -125,7 +113,9 @@ def _curve(network: NetworkReport) -> Chart | None:
 
 
 def _picture(plot: AttentionPlot) -> Markup:
-    return data_address("image/png", attention_picture(plot.weights))
+    rows, columns = plot.weights.shape
+    weights = pool(plot.weights, min(rows, _MAX_ROWS), min(columns, _MAX_COLUMNS))
+    return data_address("image/png", attention_picture(weights))
 
 
 def _measures(network: NetworkReport) -> list[dict[str, Any]]:
@@ -169,17 +159,10 @@ def _columns(network: NetworkReport) -> list[CheckpointScores]:
     return [one for one in network.scores if one.step in (network.base, network.best, newest)]
 
 
-def _sentence(
-    network: NetworkReport, sentence: SpokenSentence, sounds: dict[Path, Markup]
-) -> dict[str, Any]:
-    return {
-        "text": sentence.sentence,
-        "original": sounds.get(sentence.original) if sentence.original else None,
-        "samples": [
-            {"sample": one, "sound": sounds.get(one.path), "mark": _mark(network, one.step)}
-            for one in sentence.samples
-        ],
-    }
+def _heard(network: NetworkReport, sentence: SpokenSentence) -> list[Heard]:
+    """The recording, and the sentence by each checkpoint."""
+    original = [Heard(sentence.original)] if sentence.original else []
+    return original + [Heard(one.path, one, _mark(network, one.step)) for one in sentence.samples]
 
 
 def _mark(network: NetworkReport, step: int) -> str:

@@ -3,37 +3,50 @@
 import base64
 import io
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from markupsafe import Markup
 
 from engine.data.audio import RecordingFile
 from engine.errors import InputError
+from engine.run.sample import Sample
 
 _MAX_SECONDS = 60.0
 """Of one sound; a sentence takes a few."""
-_MAX_BYTES = 6_500_000
+_MAX_BYTES = 7_500_000
 """Of all sounds together, as the page holds them."""
 _RATES = (8_000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000)
 """What MP3 can have, in Hz."""
 
 
-def embedded(paths: Iterable[Path], room: int = _MAX_BYTES) -> dict[Path, Markup]:
-    """The `data:` addresses of sounds: of the first ones, as many as fit into so many bytes.
+@dataclass(slots=True)
+class Heard:
+    """A sound of the page: a sample, or a recording."""
+
+    path: Path
+    sample: Sample | None = None
+    mark: str = ""
+    """What its checkpoint is: `best`, `base` or `newest`."""
+    sound: Markup | None = None
+    """Its address; None where it is not in the page."""
+
+
+def embed(sounds: Iterable[Heard], room: int = _MAX_BYTES) -> None:
+    """Put sounds into the page, the first ones first, until so many bytes are used up.
 
     Those that cannot be read, or are no sentence by their length, are passed over.
     """
-    found: dict[Path, Markup] = {}
-    for path in dict.fromkeys(paths):
+    known: dict[Path, Markup] = {}
+    for one in sounds:
         try:
-            address = data_address("audio/mpeg", _mp3(path))
+            address = known.get(one.path) or data_address("audio/mpeg", _mp3(one.path))
         except InputError:
             continue
         room -= len(address)
         if room < 0:
-            break
-        found[path] = address
-    return found
+            return
+        one.sound = known[one.path] = address
 
 
 def data_address(kind: str, content: bytes) -> Markup:
