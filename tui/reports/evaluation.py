@@ -16,15 +16,15 @@ from tui.formatting import figure, interval
 if TYPE_CHECKING:
     from engine.jobs.evaluate import Evaluated
 
-# Columns of the terminal that the names of measures take, and each checkpoint.
-_TITLE, _CELL = 26, 26
+# Columns of the terminal that names of measures take, the recordings and each checkpoint.
+_TITLE, _RECORDINGS, _CELL = 18, 12, 23
 _MAX_MISREAD = 8
 
 
 def print_evaluated(done: "Evaluated") -> None:
     """Print the measures as tables of as many checkpoints as fit, then what they say."""
     console = Console(markup=False, highlight=False, emoji=False)
-    per_table = max(1, (console.width - _TITLE) // _CELL)
+    per_table = max(1, (console.width - _TITLE - _RECORDINGS) // _CELL)
     scores = done.scores
     for first in range(0, len(scores), per_table):
         console.print(_table(scores[first : first + per_table], done))
@@ -34,10 +34,10 @@ def print_evaluated(done: "Evaluated") -> None:
 
 def _table(scores: Sequence[CheckpointScores], done: "Evaluated") -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("mean (95 % interval)")
+    table.add_column("mean and 95 % interval", max_width=_TITLE)
     marks = {one.step: _marks(done, one.step) for one in scores}
     for one in scores:
-        table.add_column(f"{one.step:,}{marks[one.step]}")
+        table.add_column(f"{one.step:,}{marks[one.step]}", max_width=_CELL - 2)
     shown = [
         name for name, one in MEASURES.items()
         if one.shown and any(name in each.scores for each in scores)
