@@ -10,14 +10,14 @@ from rich.text import Text
 
 from engine.advice.measures import MEASURES
 from engine.formatting import plural, printable
-from engine.run.evaluation import CheckpointScores, Evaluation
+from engine.run.evaluation import CheckpointScores, Evaluation, Score
 from tui.formatting import figure, interval
 
 if TYPE_CHECKING:
     from engine.jobs.evaluate import Evaluated
 
 # Columns of the terminal that names of measures take, the recordings and each checkpoint.
-_TITLE, _RECORDINGS, _CELL = 18, 12, 23
+_TITLE, _RECORDINGS, _CELL = 19, 11, 24
 _MAX_MISREAD = 8
 
 
@@ -33,11 +33,11 @@ def print_evaluated(done: "Evaluated") -> None:
 
 
 def _table(scores: Sequence[CheckpointScores], done: "Evaluated") -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column("mean and 95 % interval", max_width=_TITLE)
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("mean and 95 % interval", max_width=_TITLE - 1)
     marks = {one.step: _marks(done, one.step) for one in scores}
     for one in scores:
-        table.add_column(f"{one.step:,}{marks[one.step]}", max_width=_CELL - 2)
+        table.add_column(f"{one.step:,}{marks[one.step]}", max_width=_CELL - 1)
     shown = [
         name for name, one in MEASURES.items()
         if one.shown and any(name in each.scores for each in scores)
@@ -48,7 +48,7 @@ def _table(scores: Sequence[CheckpointScores], done: "Evaluated") -> Table:
     for name in shown:
         measure = MEASURES[name]
         cells = [
-            interval(one.scores[name], measure.unit) if name in one.scores else "–"
+            _interval(one.scores[name], measure.unit) if name in one.scores else "–"
             for one in scores
         ]
         ceiling = figure(ceilings[name], measure.unit) if name in ceilings else ""
@@ -57,6 +57,10 @@ def _table(scores: Sequence[CheckpointScores], done: "Evaluated") -> Table:
     if done.network == "text2mel":
         table.add_row("misread", *misread)
     return table
+
+
+def _interval(score: Score, unit: str) -> str:
+    return interval(score, unit).replace(" to ", "–")  # two checkpoints fit side by side
 
 
 def _marks(done: "Evaluated", step: int) -> str:

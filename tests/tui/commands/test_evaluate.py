@@ -34,9 +34,9 @@ def run(*words):
 
 @pytest.mark.slow
 def test_checkpoints_are_measured_once_and_shown(voice):
-    ran = run(voice.folder, "--step", "base")
+    ran = run(voice.folder, "--step", "10k")
     assert ran.exit_code == 0, ran.output
-    assert "10,000 (" in ran.stdout
+    assert "10,000 (best by" in ran.stdout
     assert "held-out loss" in ran.stdout
     assert "0 of 2 sentences" in " ".join(ran.stdout.split())
     assert "not measured: voicecoach[judge] is not installed" in ran.stdout
@@ -46,7 +46,7 @@ def test_checkpoints_are_measured_once_and_shown(voice):
     found = json.loads(again.stdout)
     [one] = found["checkpoints"]
     assert one["scores"]["held_out"]["mean"] == pytest.approx(kept.held_out)
-    assert one["base"]
+    assert one["best_by"] == ["held-out"]
     assert found["recommended"]["step"] == one["step"] == 10_000
     assert found["measures"]["skipped"]["unit"] == "%"
     info = CliRunner().invoke(app, ["info", str(voice.folder), "--json"])
