@@ -280,6 +280,7 @@ class Session:
         from engine.machine.gpu import poll_gpu
         from engine.speech.audition import Auditions, NetworkInTraining
         from engine.speech.series import Series
+        from engine.training.judging import Judging
         from engine.training.trainer import Services, Trainer
         from engine.training.training_data import watch_corpus
 
@@ -297,15 +298,19 @@ class Session:
         text = prepared.store.clips[prepared.attention_clip].text
         series = Series(self._voice, prepared.network, auditions, self._publisher, text)
         series.begin(prepared.step)
+        on_gpu = learner.device.type != "cpu"
+        judging = Judging(self._voice, prepared.network, self._publisher, on_gpu=on_gpu)
+        judging.start()
         self._mirror.start()
         recordings = (clip.path for clip in prepared.store.clips)
         corpus_watch = watch_corpus(self._voice.dataset, recordings, self._publisher)
-        given = (self._inbox, auditions, series, self._spend, self._spot, watchdog)
+        given = (self._inbox, auditions, series, judging, self._spend, self._spot, watchdog)
         services = Services(*given, on_saved=(self._mirror.wake, series.checkpoint_saved))
         try:
             Trainer(prepared, self._options, self._publisher, services).run()
         finally:
             corpus_watch.stop(wait=False)
+            judging.close()
             auditions.close()
             self._mirror.finish()
 

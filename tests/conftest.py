@@ -80,7 +80,7 @@ def make_voice_at(small_audio: AudioSpec) -> Callable[..., Voice]:
         from engine.voice.settings import VoiceSettings
 
         # Speaking what random weights say takes longer than a short training.
-        given = {"series": False, **settings}
+        given = {"series": False, "evaluation": False, **settings}
         voice = Voice.create(
             folder,
             VoiceSettings(dataset=dataset, preset="small", audio=small_audio, **given),

@@ -11,7 +11,7 @@ from engine.advice.comparisons import Standing, standing_of
 from engine.advice.duels import Duels, duels_between
 from engine.choices import NetworkName
 from engine.formatting import plural
-from engine.run.evaluation import BestBy, Evaluation, Recommendation
+from engine.run.evaluation import BestBy, Recommendation
 from engine.voice.comparisons import read_comparisons
 from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
@@ -30,10 +30,8 @@ class Best:
     """The one to export; None where nothing was measured."""
 
 
-def best_steps(
-    voice: Voice, network: NetworkName, steps: Iterable[int] | None = None
-) -> Mapping[BestBy, int]:
-    """The checkpoints that must never be pruned, by what they are the best by.
+def best_steps(voice: Voice, network: NetworkName, steps: Iterable[int] | None = None) -> set[int]:
+    """The checkpoints that must never be pruned: the best by anything, and the one to export.
 
     Args:
         voice: the voice.
@@ -43,7 +41,9 @@ def best_steps(
     Raises:
         InputError: the history, the evaluations or the answers cannot be read.
     """
-    return find_best(voice, network, steps).by
+    found = find_best(voice, network, steps)
+    advised = {found.recommended.step} if found.recommended else set()
+    return {*found.by.values(), *advised}
 
 
 def recommend(voice: Voice, network: NetworkName) -> Recommendation | None:
@@ -61,7 +61,7 @@ def find_best(voice: Voice, network: NetworkName, steps: Iterable[int] | None = 
     steps = sorted(on_disk if steps is None else steps)
     if not steps:
         return Best()
-    evaluations = _evaluations(voice, network, steps)
+    evaluations = [one for one in read_evaluations(voice, network) if one.step in steps]
     measured = {one.step: one.held_out for one in evaluations if one.held_out is not None}
     # The base and what a killed run left have no loss in the history.
     losses = measured | held_out_losses(voice.history(network), steps)
@@ -69,10 +69,6 @@ def find_best(voice: Voice, network: NetworkName, steps: Iterable[int] | None = 
     standing = _listening(voice, network)
     known = _Known(steps, losses, duels, standing)
     return Best(losses, known.by(), known.recommendation(network))
-
-
-def _evaluations(voice: Voice, network: NetworkName, steps: Sequence[int]) -> list[Evaluation]:
-    return [one for one in read_evaluations(voice, network) if one.step in steps]
 
 
 def _listening(voice: Voice, network: NetworkName) -> Standing:

@@ -1,7 +1,7 @@
 """Checkpoints compared by what the judge measured: sentence by sentence, in several measures.
 
-In each measure and sentence the better of two checkpoints wins a duel. What they won is scale-free:
-neither a measure in decibels nor one sentence that failed outweighs the others.
+In each sentence and measure the better of two checkpoints wins a duel. So neither a measure in
+decibels nor one sentence that failed outweighs the others.
 """
 
 from collections.abc import Sequence
@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.advice.intervals import compare, interval, values_of
 from engine.advice.measures import MEASURES
 from engine.run.evaluation import Evaluation
 
-_DRAWS = 1_000
 # Fewer sentences or measures say nothing of a checkpoint.
 _MIN_SENTENCES, _MIN_MEASURES = 3, 2
+# Held-out loss is no measure of the judge: what is recommended rests on both.
+_LOSSES = ("held_out", "held_out_training")
 # Differences below this share of a measure's size are rounding, not reading.
 _TIE = 1e-6
 
@@ -24,22 +26,29 @@ _TIE = 1e-6
 class Duels:
     """The duels among some checkpoints."""
 
-    steps: tuple[int, ...]
-    """The oldest first."""
+    evaluations: tuple[Evaluation, ...]
+    """Of the checkpoints, the first step first."""
     measures: tuple[str, ...]
-    differences: NDArray[np.float64]
-    """`(steps, steps, measures, sentences)`: how much better the first is than the second."""
+    """Those that are not the same for all."""
+    outcomes: NDArray[np.float64]
+    """`(steps, steps, sentences)`: of the measures that a sentence has, the share in which the
+    first did better, less that in which the second did."""
+
+    @property
+    def steps(self) -> tuple[int, ...]:
+        """The steps of the checkpoints."""
+        return tuple(one.step for one in self.evaluations)
 
     @property
     def best(self) -> int:
         """The step that won most; of equal ones the earliest, which cost less."""
-        return self.steps[int(np.argmax([round(self.won(step), 9) for step in self.steps]))]
+        return max(self.steps, key=lambda step: (round(self.won(step), 9), -step))
 
     def won(self, step: int) -> float:
         """The share of its duels that a step won, a tie being half of one."""
         own = self.steps.index(step)
         others = [other for other in range(len(self.steps)) if other != own]
-        return float((1 + np.sign(self.differences[own, others])).mean() / 2)
+        return float((1 + self.outcomes[own, others].mean()) / 2)
 
     def runner_up(self, step: int) -> int:
         """The step that won most besides one."""
@@ -47,26 +56,28 @@ class Duels:
 
     def clearly_worse_than(self, step: int) -> list[int]:
         """The steps that lose to one, all measures together, whichever sentences are drawn."""
-        return [other for other in self.steps if other != step and self._beats(step, other)]
-
-    def _beats(self, step: int, other: int) -> bool:
-        wins = np.sign(self._between(step, other)).mean(axis=0)
-        return bool(_low(wins[None])[0] > 0)
+        won = self.outcomes[self.steps.index(step)]
+        pairs = zip(self.steps, won, strict=True)
+        return [other for other, wins in pairs if other != step and interval(wins).low > 0]
 
     def against(self, step: int, other: int) -> str:
         """How sure it is that a step is better than another, as a clause."""
-        differences = self._between(step, other)
-        better = int((_low(differences) > 0).sum())
-        worse = int((_low(-differences) > 0).sum())
+        one, two = (self.evaluations[self.steps.index(each)] for each in (step, other))
+        better = worse = 0
+        for name in self.measures:
+            score = compare(one, two, name)
+            assert score is not None  # they have all of these in common
+            low, high = sorted((_sign(name) * score.low, _sign(name) * score.high))
+            better, worse = better + (low > 0), worse + (high < 0)
         count, number = f"of {len(self.measures)} measures", f"{other:,}"
+        if not self.measures:
+            return f"the judge finds no difference from {number}"
         if not better and not worse:
             return f"the judge cannot tell it from {number} in any {count}"
+        if not better:
+            return f"clearly worse than {number} in {worse} {count}, better in none"
         words = f"clearly better than {number} in {better} {count}"
         return f"{words}, clearly worse in {worse}" if worse else words
-
-    def _between(self, step: int, other: int) -> NDArray[np.float64]:
-        own, others = self.steps.index(step), self.steps.index(other)
-        return np.asarray(self.differences[own, others], np.float64)
 
 
 def duels_between(evaluations: Sequence[Evaluation]) -> Duels | None:
@@ -78,26 +89,37 @@ def duels_between(evaluations: Sequence[Evaluation]) -> Duels | None:
     evaluations = sorted(evaluations, key=lambda one: one.step)
     if len(evaluations) < 2:
         return None
-    by_sentence = [{one.sentence: one.measures for one in each.sentences} for each in evaluations]
-    sentences = [one for one in by_sentence[0] if all(one in other for other in by_sentence)]
-    taken = [each[one].keys() for each in by_sentence for one in sentences]
-    names = [name for name in MEASURES if taken and all(name in one for one in taken)]
-    if len(sentences) < _MIN_SENTENCES or len(names) < _MIN_MEASURES:
+    tables = {name: table for name in MEASURES if (table := _table(evaluations, name))}
+    sentences = sorted(set().union(*tables.values()))
+    if len(tables) < _MIN_MEASURES or len(sentences) < _MIN_SENTENCES:
         return None
-    signs = np.array([1.0 if MEASURES[name].better == "higher" else -1.0 for name in names])
-    values = signs[:, None] * np.array(
-        [[[each[one][name] for one in sentences] for name in names] for each in by_sentence]
-    )  # (steps, measures, sentences)
-    differences = values[:, None] - values[None]
-    size = np.abs(values).max(axis=(0, 2), keepdims=True)
+    nothing = np.full(len(evaluations), np.nan)
+    values = np.array(
+        [[table.get(one, nothing) for one in sentences] for table in tables.values()]
+    )  # (measures, sentences, steps)
+    differences = values.transpose(2, 0, 1)[:, None] - values.transpose(2, 0, 1)[None]
+    size = np.nanmax(np.abs(values), axis=(1, 2))[:, None]
     differences[np.abs(differences) <= _TIE * size] = 0.0
-    return Duels(tuple(one.step for one in evaluations), tuple(names), differences)
+    outcomes = np.nanmean(np.sign(differences), axis=2)
+    differ = tuple(name for name, table in tables.items() if any(map(np.ptp, table.values())))
+    return Duels(tuple(evaluations), differ, outcomes)
 
 
-def _low(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The lower ends of 95 % bootstrap intervals of means over sentences, the last axis."""
-    # The same figures must always give the same words.
-    random = np.random.default_rng(0)
-    drawn = random.integers(values.shape[-1], size=(_DRAWS, values.shape[-1]))
-    low = np.quantile(values[..., drawn].mean(axis=-1), 0.025, axis=-1)
-    return np.asarray(low, np.float64)
+def _table(evaluations: Sequence[Evaluation], name: str) -> dict[str, NDArray[np.float64]]:
+    """A measure by sentence, a value for each evaluation, the higher the better.
+
+    Only of sentences of which all have it; of the sound only where the same SSRN made all of it.
+    """
+    by_ssrn = MEASURES[name].sound and len({one.ssrn_step for one in evaluations}) > 1
+    if name in _LOSSES or by_ssrn:
+        return {}
+    first, *others = (values_of(one, name) for one in evaluations)
+    return {
+        sentence: _sign(name) * np.array([first[sentence], *(one[sentence] for one in others)])
+        for sentence in first
+        if all(sentence in one for one in others)
+    }
+
+
+def _sign(name: str) -> float:
+    return 1.0 if MEASURES[name].better == "higher" else -1.0

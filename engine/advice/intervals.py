@@ -11,7 +11,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr, stdtrit
 
 from engine.advice.measures import MEASURES
 from engine.run.evaluation import CheckpointScores, Evaluation, Score
@@ -107,5 +106,7 @@ def _tail(count: int) -> float:
     """
     if count < 2:
         return 0.0
+    from scipy.special import ndtr, stdtrit  # not before it is needed: the first screen waits
+
     width = stdtrit(count - 1, 0.975) * math.sqrt(count / (count - 1))
     return float(ndtr(-width))

@@ -40,6 +40,10 @@ class Judges(Protocol):
         """Which take part, with their versions."""
 
     @property
+    def absent(self) -> str:
+        """Why others take no part, in a sentence without its full stop; empty where all do."""
+
+    @property
     def ceilings(self) -> Mapping[str, float]:
         """What they say of the recordings."""
 

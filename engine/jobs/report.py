@@ -18,7 +18,13 @@ from engine.checkpoints.state import EMA_FILE, WEIGHTS_FILE, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
-from engine.run.evaluation import Advice, CheckpointScores, Recommendation
+from engine.run.evaluation import (
+    Advice,
+    CheckpointScores,
+    Evaluation,
+    Recommendation,
+    SentenceMeasures,
+)
 from engine.run.sample import KeptCheckpoint, Sample
 from engine.run.snapshot import AttentionPlot, LossCurve
 from engine.voice.attention_plots import read_plots
@@ -95,10 +101,18 @@ class NetworkReport:
     comparisons: tuple[Comparison, ...]
     standings: tuple[str, ...] = ()
     """What the answers to blind comparisons say, in sentences without their full stop."""
-    scores: tuple[CheckpointScores, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
     """What was measured of its checkpoints, oldest first."""
+    scores: tuple[CheckpointScores, ...] = ()
+    """The same in figures."""
     advice: Advice | None = None
     recommended: Recommendation | None = None
+
+    @property
+    def misread(self) -> tuple[SentenceMeasures, ...]:
+        """The sentences that the best checkpoint misread when it was evaluated."""
+        found = [one for one in self.evaluations if one.step == self.best]
+        return tuple(one for each in found for one in each.sentences if one.misreadings)
 
     @property
     def best(self) -> int | None:
@@ -173,6 +187,7 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
     checkpoints = tuple(one for one in kept_checkpoints(voice) if one.network == network)
     comparisons = tuple(one for one in read_comparisons(voice) if one.network == network)
     standings = describe_comparisons(comparisons).get(network, [])
+    evaluations = read_evaluations(voice, network)
     plots = read_plots(voice.attention_plots(network))
     return NetworkReport(
         network=network,
@@ -183,9 +198,10 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
         files=tuple(_files(voice, network)),
         comparisons=comparisons,
         standings=tuple(one["standing"] for one in standings if one["answers"]),
-        scores=tuple(map(summarise, read_evaluations(voice, network))),
-        recommended=recommend(voice, network),
+        evaluations=evaluations,
+        scores=tuple(map(summarise, evaluations)),
         advice=advise_voice(voice, network),
+        recommended=recommend(voice, network),
     )
 
 

@@ -177,7 +177,7 @@ class Sync:
             best = best_steps(self._voice, network, steps)
         except InputError:
             return None  # just removed, or damaged: the next time will do
-        return superseded(steps, settings.keep_newest, settings.keep_every, base) - {*best.values()}
+        return superseded(steps, settings.keep_newest, settings.keep_every, base) - best
 
     def _is_safe(self, network: NetworkName, entry: CheckpointEntry) -> bool:
         """Whether the mirror has this very checkpoint, or it cannot be sent."""

@@ -200,7 +200,7 @@ class CheckpointWriter:
         """
         try:
             self._voice.locate()
-            keep = (step, *best_steps(self._voice, self._network).values())
+            keep = (step, *best_steps(self._voice, self._network))
             left = remove_superseded(self._voice, self._network, self._base_step, keep)
         except Exception as error:
             # The new one is safe, and what is left over does no harm.

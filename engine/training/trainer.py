@@ -22,6 +22,7 @@ from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Checkpointer
 from engine.training.command_handler import CommandHandler, RunState
 from engine.training.divergence import ADVICE, DivergedError, Divergence
+from engine.training.judging import Judging
 from engine.training.limits import Limits
 from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.setup import TrainingContext, out_of_memory_message
@@ -29,8 +30,8 @@ from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotDeadline, SpotWatch
 from engine.training.watchdog import Watchdog
 
-# Seconds between two looks at how far the last series has come.
-_SPEAK_SECONDS = 0.05
+# Seconds between two looks at how far the last series, and the last evaluation, have come.
+_LAST_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Services:
     inbox: Inbox
     auditions: Auditions
     series: Series
+    judging: Judging
     spend: SpendRecorder
     spot: SpotWatch
     watchdog: Watchdog
@@ -62,6 +64,7 @@ class Trainer:
         self._publisher = publisher
         self._inbox = services.inbox
         self._series = services.series
+        self._judging = services.judging
         self._spend = spend = services.spend
         self._cost = spend.cost
         self._spot = services.spot
@@ -286,15 +289,19 @@ class Trainer:
             text = f"step {self._state.step:,} is lost with this machine: {error}"
             self._publisher.event(text, "error")
         if self._state.ends_at_stop and not interrupted:
-            self._series.speak_last(self._cost.run_training_seconds, self._may_speak)
+            trained = self._cost.run_training_seconds
+            self._series.speak_last(trained, self._may_go_on)
+            self._judging.finish(trained, self._may_go_on)
+        if self._limits.reached(self._state.step):
+            self._judging.report()
         given_up = self._state.gives_up_stop and not interrupted
         self._limits.forget_stop_if_reached(self._state.step, given_up=given_up)
         self._publisher.update(interrupted=interrupted)
 
-    def _may_speak(self) -> bool:
+    def _may_go_on(self) -> bool:
         """Wait a moment for the last series; return whether nothing else ends the run now."""
         self._publisher.beat()
-        hurried = self._inbox.hurried.wait(_SPEAK_SECONDS)
+        hurried = self._inbox.hurried.wait(_LAST_SECONDS)
         used_up = self._publisher.snapshot.budget_is_used_up
         return not (hurried or used_up or self._inbox.finish_requested())
 

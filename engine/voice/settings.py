@@ -44,6 +44,7 @@ _COMMENTS = {
     "keep_every": "steps; checkpoints at its multiples are kept for good",
     "sentences": "what auditions and the series speak, up to 12; without any, a held-out text",
     "series": "whether each checkpoint speaks the sentences; it costs at most 2 % of the time",
+    "evaluation": "whether each checkpoint is evaluated; it costs at most 2 % of the time, too",
     "tensorboard": "whether training writes event files for TensorBoard",
     "mirror": "where checkpoints were copied to; used only when --mirror names it",
     "id": "identifies this voice in its mirror; do not edit",
@@ -99,6 +100,8 @@ class VoiceSettings:
     """What auditions speak; empty until the first run has chosen a held-out clip's text."""
     series: bool = True
     """Whether each checkpoint speaks the sentences while training goes on."""
+    evaluation: bool = True
+    """Whether each checkpoint is evaluated while training goes on."""
     tensorboard: bool = False
     """Whether training writes event files for TensorBoard."""
     sharpening: Annotated[float, Meta(gt=0, le=3)] = 1.2
@@ -137,7 +140,7 @@ _SETTINGS += [f"{table}.{one.name}" for table, kind in _TABLES.items() for one i
 # with it.
 _ADDED_LATER = {
     *("dataset", "cleaner", "budget", "dropout", "checkpoint_minutes", "mirror", "id", "held_out"),
-    *("keep_errors", "left_out", "sentences", "series", "tensorboard"),
+    *("keep_errors", "left_out", "sentences", "series", "evaluation", "tensorboard"),
 }
 
 

@@ -24,7 +24,7 @@ def test_what_wins_in_every_measure_is_clearly_better():
     assert found.best in (100, 200)
     assert found.clearly_worse_than(found.best) == [300]
     assert found.against(100, 300) == "clearly better than 300 in 2 of 2 measures"
-    assert found.against(300, 100).endswith("clearly worse in 2")
+    assert found.against(300, 100) == "clearly worse than 100 in 2 of 2 measures, better in none"
     assert found.against(100, 200) == "the judge cannot tell it from 200 in any of 2 measures"
     assert found.won(300) == 0
 
@@ -40,6 +40,7 @@ def test_a_sentence_that_failed_outweighs_no_others():
 def test_equal_ones_are_no_different_and_the_earliest_is_the_best():
     found = duels_between([evaluation(9, *GOOD), evaluation(5, *GOOD)])
     assert (found.best, found.clearly_worse_than(5)) == (5, [])
+    assert found.against(5, 9) == "the judge finds no difference from 9"
 
 
 def test_too_little_in_common_says_nothing():
