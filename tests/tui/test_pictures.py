@@ -23,7 +23,7 @@ from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.run.snapshot import Losses, Phase, Progress
 from engine.run.stop import StopPoint
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_measures_of_the_tests")]
 
 
 def diverged():
