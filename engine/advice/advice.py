@@ -17,6 +17,7 @@ from engine.advice.trends import (
     LossTrend,
     judge_trend,
     loss_trend,
+    measure_forecast,
     steps_ahead,
 )
 from engine.choices import NetworkName
@@ -28,6 +29,13 @@ from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
 from engine.voice.history import EVALUATE_EVERY, read_curve
 
+_NOUNS = {
+    "error_rate": "recognition errors",
+    "skipped": "skipped text",
+    "repeated": "repeated text",
+    "stuck": "time stuck",
+}
+"""Measures that anybody can picture, as nouns: these are spoken of first."""
 _FIRST_STEPS = MIN_POINTS * EVALUATE_EVERY
 
 
@@ -149,7 +157,8 @@ class _Adviser:
     def advice(self) -> Advice:
         kind = _KINDS.get((self._loss_direction, self._judge_direction), "unknown")
         misread = self._misread()
-        if kind == "unknown" and misread:
+        # A voice that cannot read yet may stand still for long before it learns to.
+        if misread and (kind == "unknown" or (kind == "flat" and self._misread_share >= 0.5)):
             kind, text = "misread", f"{misread}: listen to these"
         else:
             text = {
@@ -176,6 +185,8 @@ class _Adviser:
 
     def _improving(self) -> str:
         judge, loss = self.judge, self.loss
+        if heard := self._forecast():
+            return f"still improving: {heard}"
         if loss is not None and loss.direction == "improving":
             changed = f"held-out loss from {_loss(loss.level)} to {_loss(loss.forecast)}"
             return f"still improving: {self._further(loss.ahead)} are likely to cut {changed}"
@@ -184,6 +195,20 @@ class _Adviser:
         if judge.changed:
             text += f" in {_listed([MEASURES[name].title for name in judge.changed[:2]])}"
         return f"{text}, though held-out loss does not" if loss is not None else text
+
+    def _forecast(self) -> str:
+        """What further steps are likely to bring that can be heard; empty where unknown."""
+        judge, progress = self.judge, self.progress
+        ahead = steps_ahead(progress.step - progress.start)
+        changed = judge.changed if judge and judge.direction == "improving" else ()
+        for name in sorted(changed, key=lambda name: name not in _NOUNS):
+            found = measure_forecast(progress.evaluations, name, progress.start, ahead)
+            if found is not None:
+                verb = "cut" if found.forecast < found.level else "raise"
+                now, then = (_value(name, one) for one in (found.level, found.forecast))
+                title = _NOUNS.get(name, MEASURES[name].title)
+                return f"{self._further(ahead)} are likely to {verb} {title} from {now} to {then}"
+        return ""
 
     def _flat(self) -> str:
         since, step = self._since, self.progress.step
@@ -250,10 +275,20 @@ class _Adviser:
 
     def _misread(self) -> str:
         """`attention breaks in 3 of 12 sentences`; empty where it does not."""
+        count, sentences = self._misread_count
+        return f"attention breaks in {count} of {plural(sentences, 'sentence')}" if count else ""
+
+    @property
+    def _misread_share(self) -> float:
+        count, sentences = self._misread_count
+        return count / sentences if sentences else 0.0
+
+    @property
+    def _misread_count(self) -> tuple[int, int]:
+        """In how many sentences of the newest checkpoint attention breaks, and of how many."""
         newest = max(self.progress.evaluations, key=lambda one: one.step, default=None)
-        if newest is None or not (count := sum(bool(one.misreadings) for one in newest.sentences)):
-            return ""
-        return f"attention breaks in {count} of {plural(len(newest.sentences), 'sentence')}"
+        sentences = newest.sentences if newest else ()
+        return sum(bool(one.misreadings) for one in sentences), len(sentences)
 
 
 def _loss(value: float) -> str:
@@ -263,6 +298,13 @@ def _loss(value: float) -> str:
 def _short(steps: int) -> str:
     """`5k`, `500`."""
     return f"{steps // 1000}k" if steps % 1000 == 0 else f"{steps}"
+
+
+def _value(name: str, value: float) -> str:
+    unit = MEASURES[name].unit
+    if unit == "%":
+        return f"{value:.0f} %" if value >= 10 else f"{value:.1f} %"
+    return f"{value:.2f} {unit}".rstrip()
 
 
 def _percent(share: float) -> str:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
 from engine.advice.duels import duels_between
-from engine.advice.intervals import compare
+from engine.advice.intervals import compare, values_of
 from engine.advice.learning_curve import MIN_POINTS, LearningCurve
 from engine.advice.measures import MEASURES
 from engine.run.evaluation import Evaluation
@@ -182,10 +182,48 @@ def _direction(earlier: Evaluation, newest: Evaluation) -> Direction:
 def _changed(earlier: Evaluation, newest: Evaluation, direction: Direction) -> tuple[str, ...]:
     clear = {}
     for name, measure in MEASURES.items():
-        score = None if name in _NOT_HEARD else compare(newest, earlier, name)
+        if name in _NOT_HEARD or not measure.shown:
+            continue
+        score = compare(newest, earlier, name)
         if score is not None:
             up = (measure.better == "higher") == (direction == "improving")
             distance = score.low if up else -score.high
             if distance > 0:
                 clear[name] = distance / (score.high - score.low or distance)
     return tuple(sorted(clear, key=lambda name: -clear[name]))
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureForecast:
+    """Where a measure of sentences stands, and where it is likely to be after further steps."""
+
+    name: str
+    level: float
+    forecast: float
+
+
+def measure_forecast(
+    evaluations: Sequence[Evaluation], name: str, start: int, ahead: int
+) -> MeasureForecast | None:
+    """Forecast the mean of a measure over sentences.
+
+    Returns:
+        None where too few checkpoints were measured, or a gain is not likely.
+    """
+    means = {
+        one.step: values for one in evaluations if (values := [*values_of(one, name).values()])
+    }
+    steps = sorted(step for step in means if step > start)
+    if len(steps) < MIN_POINTS:
+        return None
+    curve = LearningCurve(
+        steps, [float(np.mean(means[step])) for step in steps], start, steps[-1] + ahead
+    )
+    newest = len(curve.steps) - 2
+    gain = curve.change(newest, newest + 1)
+    sure = gain.below(0.0) if MEASURES[name].better == "lower" else 1 - gain.below(0.0)
+    limit = 100.0 if MEASURES[name].unit == "%" else np.inf
+    level, forecast = np.clip(curve.levels[newest:], 0.0, limit).tolist()
+    if sure < _SURE or abs(forecast - level) < max(_SMALL_SHARE * abs(level), curve.noise / 2):
+        return None
+    return MeasureForecast(name, level, forecast)

@@ -3,6 +3,7 @@
 It leaves the voice folder as it is.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +19,13 @@ from engine.checkpoints.state import EMA_FILE, WEIGHTS_FILE, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
-from engine.run.evaluation import Advice, CheckpointScores, Recommendation
+from engine.run.evaluation import (
+    Advice,
+    CheckpointScores,
+    Evaluation,
+    Recommendation,
+    SentenceMeasures,
+)
 from engine.run.sample import KeptCheckpoint, Sample
 from engine.run.snapshot import AttentionPlot, LossCurve
 from engine.voice.attention_plots import read_plots
@@ -95,10 +102,18 @@ class NetworkReport:
     comparisons: tuple[Comparison, ...]
     standings: tuple[str, ...] = ()
     """What the answers to blind comparisons say, in sentences without their full stop."""
-    scores: tuple[CheckpointScores, ...] = ()
+    evaluations: tuple[Evaluation, ...] = ()
     """What was measured of its checkpoints, oldest first."""
+    scores: tuple[CheckpointScores, ...] = ()
+    """The same in figures."""
     advice: Advice | None = None
     recommended: Recommendation | None = None
+
+    @property
+    def misread(self) -> tuple[SentenceMeasures, ...]:
+        """The sentences that the best checkpoint misread when it was evaluated."""
+        found = [one for one in self.evaluations if one.step == self.best]
+        return tuple(one for each in found for one in each.sentences if one.misreadings)
 
     @property
     def best(self) -> int | None:
@@ -173,7 +188,8 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
     checkpoints = tuple(one for one in kept_checkpoints(voice) if one.network == network)
     comparisons = tuple(one for one in read_comparisons(voice) if one.network == network)
     standings = describe_comparisons(comparisons).get(network, [])
-    plots = read_plots(voice.attention_plots(network))
+    evaluations = read_evaluations(voice, network)
+    plots = _of_one_sentence(read_plots(voice.attention_plots(network)))
     return NetworkReport(
         network=network,
         curve=read_curve(voice.history(network)),
@@ -183,10 +199,17 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
         files=tuple(_files(voice, network)),
         comparisons=comparisons,
         standings=tuple(one["standing"] for one in standings if one["answers"]),
-        scores=tuple(map(summarise, read_evaluations(voice, network))),
-        recommended=recommend(voice, network),
+        evaluations=evaluations,
+        scores=tuple(map(summarise, evaluations)),
         advice=advise_voice(voice, network),
+        recommended=recommend(voice, network),
     )
+
+
+def _of_one_sentence(plots: Sequence[AttentionPlot]) -> list[AttentionPlot]:
+    """The plots of the sentence that was drawn most often, not those of auditions between them."""
+    drawn = Counter(plot.sentence for plot in plots).most_common(1)
+    return [plot for plot in plots if plot.sentence == drawn[0][0]]
 
 
 def _spread(count: int, wanted: int) -> list[int]:

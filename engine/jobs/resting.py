@@ -112,8 +112,8 @@ class RestingVoice:
             checkpoints=new.checkpoints,
             sentences=new.sentences,
             scores=new.scores,
-            recommended=new.recommended,
             advice=new.advice,
+            recommended=new.recommended,
         )
 
     def close(self) -> None:
@@ -142,8 +142,8 @@ def _snapshot_of(voice: Voice, last: Snapshot | None) -> Snapshot:
         sentences=voice.settings.sentences or tuple(spoken)[-MAX_SENTENCES:],
         checkpoints=kept_checkpoints(voice),
         scores=tuple(map(summarise, read_evaluations(voice, network))),
-        recommended=recommend(voice, network),
         advice=advise_voice(voice, network),
+        recommended=recommend(voice, network),
     )
     if last is None:
         return at_rest

@@ -8,9 +8,11 @@ from paths import EARLIER_VOICE, SPEECH
 from typer.testing import CliRunner
 
 from engine.data.audio import load_recording
+from engine.run.evaluation import Evaluation, Misreading, SentenceMeasures
 from engine.run.sample import Sample
 from engine.speech.growing import write_wav
 from engine.voice.comparisons import Comparison, append_comparison
+from engine.voice.evaluations import append_evaluation
 from engine.voice.folder import Voice
 from engine.voice.samples import append_sample, sample_name
 from tui.cli import app
@@ -46,6 +48,9 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for step in (100, 130):
         append_sample(voice, spoken(voice, step, HOSTILE))
     append_comparison(voice, Comparison(1.0, "text2mel", 100, 130, "a", HOSTILE, ("a", "b")))
+    misread = Misreading("skipped", HOSTILE, 0, 3, 0.5, 0.6)
+    measured = SentenceMeasures(HOSTILE, measures={"skipped": 25.0}, misreadings=(misread,))
+    append_evaluation(voice, Evaluation("text2mel", 130, 1e10, (measured,), held_out=0.5))
     out = folder.with_name("report.html")
     report(folder, out)
     return out
@@ -71,6 +76,8 @@ def test_it_reads_and_plays_offline_and_runs_nothing_of_others(chromium, hostile
     assert page.title() == "<img src=x onerror=alert(1)>: voicecoach report"
     assert page.locator("img:not([src^='data:'])").count() == 0
     assert page.locator("h3", has_text="</script><img src=x").count() == 1
+    assert page.locator("li", has_text="skips “</script><img src=x").count() == 1
+    assert page.get_by_role("cell", name="25.0 %").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth") == width
     context.close()
 

@@ -129,7 +129,9 @@ def _measures(network: NetworkReport) -> list[dict[str, Any]]:
             "scores": [one.scores.get(name) for one in _columns(network)],
         }
         for name, measure in MEASURES.items()
-        if name not in _BESIDE.values() and any(name in one.scores for one in network.scores)
+        if measure.shown
+        and name not in _BESIDE.values()
+        and any(name in one.scores for one in network.scores)
     ]
 
 
