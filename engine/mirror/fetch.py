@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from engine.advice.best import best_steps
 from engine.choices import NETWORKS
 from engine.errors import EngineError, InputError
 from engine.files import (
@@ -93,6 +94,7 @@ class Fetch:
                 write_whole(self._folder / VOICE_FILES[name], content)
             text = settings_text(change(settings), settings, text.decode()).encode()
             write_whole(self._folder / SETTINGS, text)
+            self._best()
 
     def what_is_ahead(self, voice: Voice) -> None:
         """Fetch each network of which the mirror has later steps than the voice in the folder.
@@ -121,6 +123,7 @@ class Fetch:
                     write_whole(self._folder / VOICE_FILES[name], content)
             for name, content in self._small_files(_MERGED).items():
                 self._merge(name, content)
+            self._best()
 
     @contextlib.contextmanager
     def _receiving(self) -> Iterator[None]:
@@ -150,6 +153,19 @@ class Fetch:
                 self._report(f"{what} fetched from {self._store.address}")
                 return
         raise MirrorError(f"no checkpoint at {self._store.address} is intact", refused=True)
+
+    def _best(self) -> None:
+        """Fetch the best checkpoints that are not here; training can begin without them."""
+        voice = Voice.open(self._folder)
+        for network in NETWORKS:
+            here = {entry.step for entry in voice.checkpoints(network)}
+            there = {one.step: one for one in reversed(self._index.checkpoints[network])}
+            try:
+                for step in best_steps(voice, network, here | {*there}) - here:
+                    self._checkpoint(there[step])
+                    self._report(f"{network} at step {step:,}, one of the best, fetched, too")
+            except (DamagedError, EngineError, InputError) as error:
+                self._report(f"the best checkpoints of {network} are not all fetched: {error}")
 
     def _report_damage(self, key: str, error: DamagedError) -> None:
         self._report(f"{key} in the mirror is damaged ({error}); using the one before")

@@ -85,6 +85,8 @@ class Judging:
         self._told: set[str] = set()
         self._reported: tuple[int, int] | None = None
         self._evaluations: tuple[Evaluation, ...] = ()
+        self._models: set[str] = set()
+        """That took part in the last evaluation."""
         self._advised_at = -math.inf
         self._told_best: int | None = None
 
@@ -151,7 +153,7 @@ class Judging:
             scores=tuple(map(summarise, evaluations)),
             recommended=recommend(self._voice, self._network),
         )
-        evaluated = {one.step for one in evaluations}
+        evaluated = {one.step for one in evaluations if self._is_whole(one)}
         kept = [one for one in checkpoints if one.network == self._network]
         self._waiting = [one.step for one in _in_order(kept) if self._lacks(one.step, evaluated)]
         self._known, self._advised_at = now, -math.inf
@@ -167,6 +169,12 @@ class Judging:
         if advice.kind in ("flat", "worse") and best and best.step != self._told_best:
             self._told_best = best.step
             self._publisher.notify("verdict", f"{advice.text}; to export: {best.words}")
+
+    def _is_whole(self, evaluation: Evaluation) -> bool:
+        """Whether it has all that can be measured now: with the newest SSRN, by all models."""
+        newest = None if self._network == "ssrn" else self._voice.newest("ssrn")
+        by_now = newest is None or evaluation.ssrn_step == newest.step
+        return by_now and self._models <= {*evaluation.judges}
 
     def _lacks(self, step: int, evaluated: set[int]) -> bool:
         return step not in evaluated and self._tries[self._try(step)] < _MAX_TRIES
@@ -213,8 +221,10 @@ class Judging:
             self._publisher.update(judge_absent=reply.judge_absent)
             self._expected = self._process.seconds - before if self._process else 0.0
             if reply.evaluation is not None:
-                self._failures = 0
+                self._failures, self._models = 0, {*reply.evaluation.judges}
                 self._unwritten.append(reply.evaluation)
+                if not self._is_whole(reply.evaluation):
+                    self._tries[tried] = _MAX_TRIES  # the newest SSRN may be damaged
             elif self._voice.locate() == folder:
                 self._fail(tried, reply.trouble)
         finally:

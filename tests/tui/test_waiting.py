@@ -11,6 +11,7 @@ from test_stillness import settled
 from textual import events
 
 from engine.run.commands import KeyPressed
+from engine.run.evaluation import Recommendation
 from engine.run.snapshot import Phase, Snapshot
 from engine.run.stop import StopPoint
 from tui.process.endings import closing_lines, describe_end, next_lines
@@ -53,6 +54,10 @@ async def test_the_demo_says_at_its_stop_what_comes_next():
     assert first == "saved"
     train = "voicecoach train recordings --voice voices/mine --from voices/demo"
     assert last.split(":") == ["to train on them", f"{train:>{len(last) - 17}}"]
+    best = Recommendation("text2mel", 870_000, ("least held-out loss (0.1)",), "not sure")
+    [export] = next_lines(replace(stopped, demo=False, recommended=best))
+    assert export.startswith("to export the best, 870,000:  voicecoach export ")
+    assert " --step 870000 --out " in export
     # A train run, a demo before its stop and one at its SSRN's have other things to say.
     assert not list(next_lines(replace(stopped, demo=False)))
     assert not list(next_lines(replace(stopped, step=871_203)))

@@ -120,10 +120,18 @@ def closing_lines(before_end: Snapshot, last: Snapshot, how: str) -> Iterator[st
 
 def next_lines(last: Snapshot) -> Iterator[str]:
     """Yield what may be done next, a shell command each, where the run says so."""
-    commands = next_commands(last)
+    commands = (*_export(last), *next_commands(last))
     width = max((len(what) for what, _ in commands), default=0)
     for what, command in commands:
         yield f"{what + ':':{width + 1}}  {command}"
+
+
+def _export(last: Snapshot) -> Iterator[tuple[str, str]]:
+    """At its stop or budget: which checkpoint to export, and the command that does it."""
+    stop, spent = last.stop, last.spent
+    at_stop = stop is not None and stop.reached(last.step, last.voice_seconds, spent)
+    if last.recommended is not None and (at_stop or last.budget_is_used_up):
+        yield f"to export the best, {last.recommended.step:,}", last.export_command
 
 
 def events_after(known: _Event | None, events: tuple[_Event, ...]) -> tuple[_Event, ...]:

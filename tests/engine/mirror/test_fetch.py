@@ -162,3 +162,20 @@ def test_nothing_else_in_a_mirror_is_fetched(strange, address):
                      "weights.safetensors", "state.json"}  # fmt: skip
     # Its voice.toml says memory://mirror: a stranger's could say a place of their own.
     assert Voice.open(strange.voice).settings.mirror == address
+
+
+def test_the_best_stays_in_the_mirror_and_is_fetched_with_the_newest(
+    make, memory, send, fetch, steps, tmp_path
+):
+    voice = make.voice(steps=[100], keep_newest=2, keep_every=10_000)
+    run = send(voice).safe(100)
+    for step, loss in ((200, 0.1), (300, 0.5), (400, 0.5), (500, 0.5)):
+        with voice.history("text2mel").open("a") as file:
+            file.write(f'{{"step":{step},"loss":1.0,"held_out":{loss}}}\n')
+        make.save(voice, step)
+        run.safe(step)
+    run.uploader.finish(30)
+    assert steps() == [200, 400, 500]
+    fetch(tmp_path / "fresh")
+    fresh = Voice.open(tmp_path / "fresh")
+    assert [one.step for one in fresh.checkpoints("text2mel")] == [200, 500]
