@@ -97,11 +97,10 @@ def figure(value: float, unit: str) -> str:
 
 def interval(score: Score, unit: str = "") -> str:
     """Write the mean of a score and its 95 % interval: `4.1 % (2.0 to 6.3)`, or the mean alone."""
-    mean = figure(score.mean, unit)
-    if score.low == score.high:
+    mean, low, high = (figure(one, unit) for one in (score.mean, score.low, score.high))
+    if low == high:
         return mean
-    low, high = (figure(end, unit).removesuffix(unit).rstrip() for end in (score.low, score.high))
-    return f"{mean} ({low} to {high})"
+    return f"{mean} ({low.removesuffix(unit).rstrip()} to {high.removesuffix(unit).rstrip()})"
 
 
 def misreading_words(misreadings: Sequence[Misreading], width: int) -> str:

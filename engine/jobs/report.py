@@ -3,6 +3,7 @@
 It leaves the voice folder as it is.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -188,7 +189,7 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
     comparisons = tuple(one for one in read_comparisons(voice) if one.network == network)
     standings = describe_comparisons(comparisons).get(network, [])
     evaluations = read_evaluations(voice, network)
-    plots = read_plots(voice.attention_plots(network))
+    plots = _of_one_sentence(read_plots(voice.attention_plots(network)))
     return NetworkReport(
         network=network,
         curve=read_curve(voice.history(network)),
@@ -203,6 +204,12 @@ def _network_report(voice: Voice, network: NetworkName) -> NetworkReport:
         advice=advise_voice(voice, network),
         recommended=recommend(voice, network),
     )
+
+
+def _of_one_sentence(plots: Sequence[AttentionPlot]) -> list[AttentionPlot]:
+    """The plots of the sentence that was drawn most often, not those of auditions between them."""
+    drawn = Counter(plot.sentence for plot in plots).most_common(1)
+    return [plot for plot in plots if plot.sentence == drawn[0][0]]
 
 
 def _spread(count: int, wanted: int) -> list[int]:
