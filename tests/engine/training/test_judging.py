@@ -32,7 +32,7 @@ for line in sys.stdin:
         os.kill(os.getpid(), 9)
     if todo and todo[0] == "hang":
         time.sleep(60)
-    measures = {"focus": 0.5 + request["step"] / 1000, "pace": 1.0}
+    measures = {"finished": 0.5 + request["step"] / 1000, "stuck": 1.0}
     evaluation = {
         "network": "text2mel", "step": request["step"], "time": time.time() + 10,
         "sentences": [{"sentence": name, "measures": measures} for name in "abc"],
