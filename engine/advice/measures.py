@@ -99,7 +99,7 @@ MEASURES: dict[str, Measure] = {
     "error_rate": Measure(
         "recognition errors",
         "lower",
-        "Errors of a speech recogniser beyond those on the recordings.",
+        "Letters that a speech recogniser gets wrong; the recordings' own show its part in it.",
         "%",
         judge=True,
         sound=True,
@@ -117,7 +117,6 @@ MEASURES: dict[str, Measure] = {
         "similarity to the speaker",
         "higher",
         "Likeness to the recordings' speaker.",
-        judge=True,
         sound=True,
     ),
 }

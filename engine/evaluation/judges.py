@@ -1,11 +1,11 @@
-"""The judges of a voice: models that listen to what it says, as far as they are installed.
+"""The judges of a voice: models that listen to what it says, as far as they are there.
 
 What they say of a voice means little by itself: what they say of its recordings stands beside it.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from importlib.metadata import version
 
 import numpy as np
@@ -24,11 +24,9 @@ from engine.formatting import printable
 Model = Callable[[Sound, str], float]
 """Takes a measure of a sound in which a text is said."""
 
-_PACKAGES = {
-    "error_rate": "pocketsphinx",
-    "naturalness": "distillmos",
-    "similarity": "resemblyzer",
-}
+_PACKAGES = {"error_rate": "pocketsphinx", "naturalness": "distillmos"}
+# Whose weights come with voicecoach.
+_SPEAKER_ENCODER = "resemblyzer 0.1.4"
 # What a sentence gets in which nothing can be heard.
 _SILENT = {"error_rate": 100.0, "naturalness": 1.0, "similarity": 0.0}
 # Of a corpus, so many recordings are heard to compare a voice with.
@@ -99,26 +97,26 @@ def open_judges(recordings: Sequence[Recording], english: bool = True) -> Judges
     loaders: dict[str, Callable[[], Model]] = {"naturalness": load_naturalness}
     if english:
         loaders["error_rate"] = load_recogniser
-    if audible:
-        loaders["similarity"] = partial(_load_similarity, [sound for sound, _ in audible])
     models: dict[str, Model] = {}
+    names: list[str] = []
     absent: list[str] = []
+    if audible:
+        models["similarity"] = _load_similarity([sound for sound, _ in audible])
+        names.append(_SPEAKER_ENCODER)
     for measure, load in loaders.items():
+        package = _PACKAGES[measure]
         try:
             models[measure] = load()
-        except Exception as error:  # whatever the code of a package does, its host goes on
-            absent.append(_why_absent(_PACKAGES[measure], error))
-    names = tuple(f"{_PACKAGES[one]} {version(_PACKAGES[one])}" for one in models)
-    return Judges(models, names, "; ".join(dict.fromkeys(absent)), audible)
+            names.append(f"{package} {version(package)}")
+        except Exception as error:  # whatever the code of a package does, ours goes on
+            absent.append(_why_absent(package, error))
+    return Judges(models, tuple(names), "; ".join(dict.fromkeys(absent)), audible)
 
 
 def _why_absent(package: str, error: Exception) -> str:
-    if not isinstance(error, ModuleNotFoundError):
-        return f"{package} cannot be used: {printable(str(error))}"
-    if package == _PACKAGES["similarity"]:
-        # Its other dependencies need a compiler, and only its weights are used.
-        return "similarity to the speaker is not measured: pip install --no-deps resemblyzer"
-    return "voicecoach[judge] is not installed: pip install 'voicecoach[judge]'"
+    if isinstance(error, ModuleNotFoundError):
+        return "voicecoach[judge] is not installed: pip install 'voicecoach[judge]'"
+    return f"{package} cannot be used: {printable(str(error))}"
 
 
 def _audible(sound: NDArray[np.float32], rate: int) -> Sound | None:

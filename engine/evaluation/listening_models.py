@@ -1,11 +1,10 @@
 """Models that listen to speech: a recogniser, a predictor of naturalness, an encoder of speakers.
 
-Their packages ship their weights, so nothing is downloaded; weights in PyTorch's format are read as
-tensors alone. Packages are imported when a model is loaded: they are optional, and large.
+Nothing is downloaded: packages ship their weights, of which tensors alone are read. They are
+imported when a model is loaded, for they are optional, and large.
 """
 
 import importlib
-import importlib.util
 import re
 import sys
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import torch
 from librosa.effects import split
 from librosa.feature import melspectrogram
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from torch import nn
 
 from engine.text import english
@@ -30,6 +30,7 @@ Sound = NDArray[np.float32]
 
 # Loudness (RMS) and seconds of silence on both sides at which the recogniser hears a sound.
 _RMS, _PAUSE = 0.1, 0.3
+_SPEAKER_ENCODER = Path(__file__).with_name("speaker_encoder.safetensors")
 # The speaker encoder was trained with these (Wan et al. 2018; Resemblyzer's hparams): 25 ms windows
 # every 10 ms, 40 mel bands, excerpts of 1.6 s, which overlap by half; RMS of -30 dB at least.
 _WINDOW, _HOP, _BANDS, _EXCERPT, _WIDTH = 400, 160, 40, 160, 256
@@ -81,7 +82,8 @@ def load_naturalness() -> Callable[[Sound, str], float]:
     """Return what predicts how natural listeners would find a sound, from 1 to 5 (Distill-MOS)."""
     sqa: Any = _import_without_torchaudio("distillmos.sqa")
     model = sqa.ConvTransformerSQAModel(load_weights=False).eval()
-    model.load_state_dict(_tensors(Path(sqa.DEFAULT_WEIGHTS_CHKPT))["model"])
+    weights = torch.load(sqa.DEFAULT_WEIGHTS_CHKPT, map_location="cpu", weights_only=True)
+    model.load_state_dict(weights["model"])
 
     @torch.inference_mode()
     def naturalness(sound: Sound, _: str) -> float:
@@ -105,7 +107,7 @@ def _import_without_torchaudio(name: str) -> ModuleType:
 
 
 class _SpeakerEncoder(nn.Module):
-    """The network of Resemblyzer: excerpts of mel spectrograms to unit vectors."""
+    """Turns excerpts of mel spectrograms into unit vectors (Wan et al. 2018)."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -121,14 +123,10 @@ class _SpeakerEncoder(nn.Module):
 def load_speaker_encoder() -> Callable[[Sound], Sound]:
     """Return what turns a sound into a unit vector `(256,)` that tells speakers apart.
 
-    Only Resemblyzer's weights are used: its code needs packages that are no longer kept.
+    Its weights come with voicecoach; speaker_encoder.md says where from.
     """
-    spec = importlib.util.find_spec("resemblyzer")
-    if spec is None or not spec.submodule_search_locations:
-        raise ModuleNotFoundError("No module named 'resemblyzer'")
     model = _SpeakerEncoder().eval()
-    weights = _tensors(Path(spec.submodule_search_locations[0]) / "pretrained.pt")["model_state"]
-    model.load_state_dict(weights, strict=False)
+    model.load_state_dict(load_file(_SPEAKER_ENCODER))
 
     @torch.inference_mode()
     def encode(sound: Sound) -> Sound:
@@ -150,10 +148,3 @@ def _excerpts(sound: Sound) -> Sound:
     )
     starts = range(0, len(mel) - _EXCERPT + 1, _EXCERPT // 2)
     return np.stack([mel[start : start + _EXCERPT] for start in starts])
-
-
-def _tensors(path: Path) -> dict[str, dict[str, torch.Tensor]]:
-    tensors: dict[str, dict[str, torch.Tensor]] = torch.load(
-        path, map_location="cpu", weights_only=True
-    )
-    return tensors

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from fake_session import MEASURES
 from programs import Runs
 from sshd import Sshd
 
@@ -19,6 +20,11 @@ def _a_terminal_with_colours(monkeypatch, tmp_path):
         monkeypatch.delenv(name, raising=False)
     # A theme that one test chooses is remembered.
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+@pytest.fixture
+def _measures_of_the_tests(monkeypatch):
+    monkeypatch.setattr("tui.screens.scores_screen.MEASURES", MEASURES)
 
 
 @pytest.fixture(autouse=True, scope="session")

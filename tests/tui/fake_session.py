@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from engine.advice.measures import Measure
 from engine.run.commands import Command
 from engine.run.evaluation import Advice, CheckpointScores, Misreading, Recommendation, Score
 from engine.run.sample import KeptCheckpoint, Sample
@@ -171,6 +173,19 @@ def series(**fields: object) -> Snapshot:
     )
 
 
+_RANKED = partial(Measure, ranked=True)
+MEASURES = {
+    "held_out": _RANKED("held-out loss", "lower", "A gap to training is normal, a rise is not."),
+    "held_out_training": _RANKED("held-out loss in training", "lower", "Without the EMA."),
+    "clipping": _RANKED("clipping", "lower", "Too loud.", "%", shown=False),
+    "skipped": _RANKED("skipped", "lower", "Share of the text in words passed over.", "%"),
+    "pace": Measure("pace", "lower", "How far the length is off.", "%"),
+    "mel_distortion": _RANKED("mel distortion", "lower", "Distance to the recording.", "dB"),
+    "naturalness": _RANKED("naturalness", "higher", "The recordings' own is the ceiling."),
+}
+"""Measures as they may be: which there are, and which are shown, is not for a screen to say."""
+
+
 def scores(**ceilings: float) -> tuple[CheckpointScores, ...]:
     """Seventeen evaluated checkpoints: better until 869k, then a little worse."""
     told = []
@@ -178,9 +193,8 @@ def scores(**ceilings: float) -> tuple[CheckpointScores, ...]:
         left = abs(14 - n) / 14
         means = {
             "held_out": 0.0951 + 0.03 * left, "held_out_training": 0.0962 + 0.02 * left**2,
-            "finished": 99.0 - 30 * left, "skipped": 1.2 + 9 * left, "repeated": 0.8 + 3 * left**2,
-            "pace": 6.0 + 5 * left, "mel_distortion": 5.9 + 2.2 * left,
-            "error_rate": 4.0 + 22 * left, "naturalness": 3.4 - 1.1 * left,
+            "clipping": left, "skipped": 1.2 + 9 * left, "pace": 6.0 + 5 * left,
+            "mel_distortion": 5.9 + 2.2 * left, "naturalness": 3.4 - 1.1 * left,
         }  # fmt: skip
         about = {name: abs(mean) * (0.03 + 0.05 * (n % 3)) for name, mean in means.items()}
         about |= {"held_out": 0.0, "held_out_training": 0.0}

@@ -5,7 +5,17 @@ from dataclasses import replace
 
 import pytest
 from check_reports import BROKEN, CLEAN
-from fake_session import NOON, FakeSession, curve, event, preparing, sample, series, training
+from fake_session import (
+    NOON,
+    FakeSession,
+    curve,
+    event,
+    judged,
+    preparing,
+    sample,
+    series,
+    training,
+)
 from seeing import app_on
 from textual.widgets import Input
 
@@ -13,7 +23,7 @@ from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.run.snapshot import Losses, Phase, Progress
 from engine.run.stop import StopPoint
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_measures_of_the_tests")]
 
 
 def diverged():
@@ -81,6 +91,7 @@ SCENES = {
         price_source="AWS spot us-east-1b, 14:00",
         spot_notice=SpotNotice("AWS terminates this machine", NOON.timestamp() + 107.0, 0.0),
     ),
+    "judged": judged,
     "ssrn": lambda: training(network="ssrn", attention=(), losses=Losses(0.09, 0.04, 0.05, None)),
 }  # fmt: skip
 
@@ -96,7 +107,9 @@ SHOTS = [
     ("training", USUAL, ("s",)), ("training", USUAL, ("s", "backspace", "x")),
     ("training", USUAL, ("e",)), ("training", USUAL, ("q",)), ("training", USUAL, ("t",)),
     ("training", USUAL, ("question_mark",)), ("training", USUAL, ("x",)),
-    ("training", USUAL, ("ascii",)), ("checked", USUAL, ("tab",)), ("checked", USUAL, ("q",)),
+    ("judged", TINY, ()), ("judged", USUAL, ("v",)), ("judged", WIDE, ("v",)),
+    ("judged", NARROW, ("w",)), ("training", USUAL, ("ascii",)),
+    ("checked", USUAL, ("tab",)), ("checked", USUAL, ("q",)),
     ("checked", USUAL, ("t",)), ("checked", USUAL, ("ascii", "down")), ("sound", WIDE, ("k",)),
 ]  # fmt: skip
 """A scene, the size of the terminal, and what is pressed; `ascii` is the option."""

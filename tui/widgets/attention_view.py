@@ -91,15 +91,13 @@ class AttentionView(Drawing):
     def _gutter(self, rows: int, width: int) -> list[list[Segment]]:
         """Number the rows, and mark those of words that were misread."""
         plot = self.plots[self._place]
-        characters = len(plot.weights)
-        quiet, warning = style(self, "quiet"), style(self, "warning")
+        quiet, mark = style(self, "quiet"), Segment(_MISREAD, style(self, "warning"))
         marked = _marked_rows(plot, rows)
         return [
-            [
-                Segment(number.rjust(width - 1), quiet),
-                Segment(_MISREAD if row in marked else " ", warning),
-            ]
-            for row, number in enumerate(_row_numbers(characters, rows))
+            [Segment(number.rjust(width - 1), quiet), mark]
+            if row in marked
+            else [Segment(number.rjust(width - 1) + " ", quiet)]
+            for row, number in enumerate(_row_numbers(len(plot.weights), rows))
         ]
 
     def _misread(self, rows: int) -> list[Strip]:
