@@ -78,6 +78,11 @@ def check_options(options: TrainOptions) -> Preflight:
     dataset = _dataset(options, settings)
     if new:
         require_free(folder, LEFTOVERS, dataset)
+    if options.stop_when and not settings.evaluation:
+        raise InputError(
+            f"--stop-when {options.stop_when} needs checkpoints to be evaluated: set "
+            f"evaluation = true in {folder / 'voice.toml'}"
+        )
     cloud = _cloud(options)
     # A price that the cloud is yet to say can be asked for money as well.
     price = math.inf if cloud and settings.price_auto else settings.price

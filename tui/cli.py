@@ -11,7 +11,7 @@ from tui.process.streams import standard_streams
 
 # In the order in which the help lists them.
 from tui.commands import demo, check, clean, train, attach, listen, ps  # noqa: F401
-from tui.commands import import_models, say, export, report, info, bench  # noqa: F401
+from tui.commands import import_models, say, export, evaluate, report, info, bench  # noqa: F401
 # isort: on
 
 __all__ = ["app", "main"]

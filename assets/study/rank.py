@@ -216,7 +216,7 @@ def main() -> int:
     )
     parser.add_argument("table", type=Path, help="a CSV file; made where there is none")
     parser.add_argument("--add", nargs="*", default=[], help="voices to read into it first")
-    parser.add_argument("--rank", nargs="*", default=[], help="measures of a judge's rank to try")
+    parser.add_argument("--rank", nargs="*", default=[], help="ranked measures to rank by")
     options = parser.parse_args()
     try:
         new = [row for argument in options.add for row in gather(argument)]

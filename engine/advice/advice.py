@@ -36,6 +36,8 @@ _NOUNS = {
     "stuck": "time stuck",
 }
 """Measures that anybody can picture, as nouns: these are spoken of first."""
+_BROKEN_SHARE = 0.5
+"""Share of the sentences from which on a voice that misreads them cannot read yet."""
 _FIRST_STEPS = MIN_POINTS * EVALUATE_EVERY
 
 
@@ -158,7 +160,9 @@ class _Adviser:
         kind = _KINDS.get((self._loss_direction, self._judge_direction), "unknown")
         misread = self._misread()
         # A voice that cannot read yet may stand still for long before it learns to.
-        if misread and (kind == "unknown" or (kind == "flat" and self._misread_share >= 0.5)):
+        if misread and (
+            kind == "unknown" or (kind == "flat" and self._misread_share >= _BROKEN_SHARE)
+        ):
             kind, text = "misread", f"{misread}: listen to these"
         else:
             text = {
@@ -166,7 +170,8 @@ class _Adviser:
             }.get(kind, self._unknown)()  # fmt: skip
         reasons = (self._loss_reason(), self._judge_reason(), *self._other_reasons(misread))
         both = self.loss is not None and self.judge is not None
-        since = self._since if both and kind in ("flat", "worse") else None
+        ends = both and kind in ("flat", "worse") and self._misread_share < _BROKEN_SHARE
+        since = self._since if ends else None
         return Advice(kind, text, tuple(filter(None, reasons)), self.progress.step, since)
 
     @property

@@ -41,7 +41,7 @@ def compare(a: Evaluation, b: Evaluation, measure: str) -> Score | None:
         None where no sentence has it in both, or it is taken of the sound, and that was made by
         different SSRNs.
     """
-    if MEASURES[measure].sound and a.ssrn_step != b.ssrn_step:
+    if MEASURES[measure].sound and a.network == "text2mel" and a.ssrn_step != b.ssrn_step:
         return None
     first, second = values_of(a, measure), values_of(b, measure)
     common = [sentence for sentence in first if sentence in second]

@@ -171,7 +171,8 @@ def judge_trend(evaluations: Sequence[Evaluation], back: int) -> JudgeTrend | No
 
 
 def _direction(earlier: Evaluation, newest: Evaluation) -> Direction:
-    duels = duels_between([earlier, newest])
+    # Held-out loss has a trend of its own, which the judge is to confirm.
+    duels = duels_between([earlier, newest], without=("held_out",))
     if duels is None:
         return "unclear"
     if duels.clearly_worse_than(newest.step):

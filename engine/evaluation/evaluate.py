@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from time import process_time, time
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ from engine.data.spectrograms import is_silent
 from engine.errors import Cancelled, InputError
 from engine.evaluation.attention_measures import measure_reading
 from engine.evaluation.held_out_loss import HeldOutClip, HeldOutLoss, held_out_loss
+from engine.evaluation.judges import Judges, Recording, open_judges
 from engine.evaluation.material import Material, load_material, seconds_of
 from engine.evaluation.sound_measures import measure_sound, mel_distortion
 from engine.networks.ssrn import SSRN
@@ -32,30 +33,12 @@ _Samples = NDArray[np.float32]
 _T = TypeVar("_T")
 
 
-class Judges(Protocol):
-    """Models that listen."""
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Which take part, with their versions."""
-
-    @property
-    def absent(self) -> str:
-        """Why others take no part, in a sentence without its full stop; empty where all do."""
-
-    @property
-    def ceilings(self) -> Mapping[str, float]:
-        """What they say of the recordings."""
-
-    def measure(self, sound: _Samples, rate: int, text: str) -> Mapping[str, float]:
-        """Measure a sound in which a text should be said."""
-
-
 @dataclass(frozen=True)
 class EvaluationOptions:
     """Who takes part in evaluations, and who is asked and told meanwhile."""
 
-    open_judges: Callable[[Material, Voice], Judges | None] = lambda material, voice: None
+    models: bool = True
+    """Whether models that listen take part, as far as they are installed."""
     cancelled: Callable[[], bool] = lambda: False
     """Polled between frames."""
     on_progress: Callable[[int, int], None] = lambda done, total: None
@@ -78,8 +61,24 @@ class Evaluator:
 
     @cached_property
     def judges(self) -> Judges | None:
-        """The models that listen."""
-        return self._options.open_judges(self.material, self._voice)
+        """The models that listen, as far as they are installed; None where none shall."""
+        if not self._options.models:
+            return None
+        settings = self._voice.settings
+        recordings = [
+            Recording(one.recording, settings.audio.sample_rate, one.clip.text)
+            for one in self.material.held_out
+        ]
+        return open_judges(recordings, english=settings.cleaner == "english")
+
+    def covers(self, evaluation: Evaluation) -> bool:
+        """Whether an evaluation has all that could be measured now, with the SSRN of now."""
+        names = self.judges.names if self.judges else ()
+        if not {*names} <= {*evaluation.judges}:
+            return False
+        newest = self._voice.newest("ssrn")
+        of_now = evaluation.network == "ssrn" or newest is None
+        return of_now or (newest is not None and evaluation.ssrn_step == newest.step)
 
     @cached_property
     def _ceilings(self) -> dict[str, float]:
@@ -87,7 +86,7 @@ class Evaluator:
         audio = self._voice.settings.audio
         found = [measure_sound(one.recording, audio) for one in self.material.held_out]
         own = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
-        return own | dict(self.judges.ceilings if self.judges else {})
+        return own | (self.judges.ceilings if self.judges else {})
 
     def evaluate(self, network: NetworkName, step: int) -> Evaluation:
         """Measure a checkpoint; its sound is not kept.

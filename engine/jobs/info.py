@@ -9,7 +9,9 @@ from typing import Any
 from engine.checkpoints.state import damaged_checkpoints, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.networks.specs import OWN_SIZE, size_of
+from engine.serialization import to_plain
 from engine.voice.comparisons import read_comparisons
+from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice, read_corpus_report
 from engine.voice.samples import newest_samples
 from engine.voice.settings import VoiceSettings
@@ -43,6 +45,8 @@ def describe(folder: Path) -> dict[str, Any]:
         "samples": len(list(voice.samples.glob("*.wav"))) if voice.samples.is_dir() else 0,
         "newest_samples": newest_samples(voice),
         "comparisons": _comparisons(voice),
+        "evaluations": _evaluations(voice),
+        "recommended": _recommended(voice),
         "spend": {
             "usd": round(spend.usd, 4),
             "training_usd": round(spend.usd - spend.idle_usd, 4),
@@ -64,6 +68,31 @@ def _comparisons(voice: Voice) -> dict[str, Any]:
     from engine.advice.comparisons import describe_comparisons  # most voices need no numpy
 
     return describe_comparisons(comparisons)
+
+
+def _evaluations(voice: Voice) -> dict[str, Any]:
+    """What was measured of checkpoints, by network."""
+    found = {network: read_evaluations(voice, network) for network in NETWORKS}
+    if not any(found.values()):
+        return {}
+    from engine.advice.intervals import summarise
+
+    return {
+        network: [to_plain(summarise(one)) for one in measured]
+        for network, measured in found.items()
+        if measured
+    }
+
+
+def _recommended(voice: Voice) -> dict[str, Any]:
+    """Which checkpoint to export, by network, as far as anything was measured."""
+    trained = [network for network in NETWORKS if voice.history(network).exists()]
+    if not trained:
+        return {}
+    from engine.advice.best import recommend
+
+    found = {network: recommend(voice, network) for network in trained}
+    return {network: to_plain(one) for network, one in found.items() if one is not None}
 
 
 def _missing_spend(spend: SpendLog) -> dict[str, Any]:

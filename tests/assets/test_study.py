@@ -67,7 +67,7 @@ def test_a_measure_in_the_right_order_is_told_from_noise(tmp_path, monkeypatch, 
     rows = [
         {
             "series": "a", "place": place, "sentence": sentence,
-            "focus": 0.9 - 0.1 * place + 0.01 * sentence, "pace": 5 - place,
+            "finished": 0.9 - 0.1 * place + 0.01 * sentence, "stuck": 5 - place,
             "silence": float(torch.rand(1, generator=chance)),
         }
         for place in range(5) for sentence in range(8)
@@ -76,11 +76,11 @@ def test_a_measure_in_the_right_order_is_told_from_noise(tmp_path, monkeypatch, 
         writer = csv.DictWriter(file, rows[0])
         writer.writeheader()
         writer.writerows(rows)
-    monkeypatch.setattr("sys.argv", ["rank.py", str(table), "--rank", "focus", "pace"])
+    monkeypatch.setattr("sys.argv", ["rank.py", str(table), "--rank", "finished", "stuck"])
     assert rank.main() == 0
     lines = capsys.readouterr().out.splitlines()
-    assert "| focus | +1.00 (+1.00 to +1.00) | 100 % | 0 % | 100 % | 1 |" in lines
-    assert "| pace | -1.00 (-1.00 to -1.00) | 0 % | 100 % | 0 % | 1 |" in lines
+    assert "| finished | +1.00 (+1.00 to +1.00) | 100 % | 0 % | 100 % | 1 |" in lines
+    assert "| stuck | -1.00 (-1.00 to -1.00) | 0 % | 100 % | 0 % | 1 |" in lines
     (silence,) = (line for line in lines if line.startswith("| silence |"))
     assert float(silence.split()[3]) < 0.8
     # One right and one wrong measure: the rank of both knows nothing.

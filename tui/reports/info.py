@@ -12,7 +12,7 @@ from rich.text import Text
 from engine.check.report import UnknownCharacter
 from engine.choices import NETWORK_TITLES
 from engine.errors import InputError
-from engine.formatting import duration, printable
+from engine.formatting import duration, plural, printable
 from engine.serialization import from_plain
 from engine.voice.settings import VoiceSettings
 from tui import formatting
@@ -81,6 +81,13 @@ def _facts(description: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
             map(_standing, standings),
             strict=False,
         )
+    for network, measured in description["evaluations"].items():
+        newest = f"{measured[-1]['step']:,}"
+        words = f"{plural(len(measured), 'checkpoint')}, the newest at {newest}"
+        yield f"evaluated of {NETWORK_TITLES[network]}", f"{words}: see `voicecoach evaluate`"
+    for network, best in description["recommended"].items():
+        reasons = "; ".join((*best["reasons"], best["certainty"]))
+        yield f"recommended {NETWORK_TITLES[network]}", f"{best['step']:,}: {reasons}"
     money = formatting.dollars
     yield "spent", f"{money(spend['usd'])} ({money(spend['idle_usd'])} idle)"
     yield "training time", duration(3600 * spend["hours"])

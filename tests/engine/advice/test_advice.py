@@ -47,7 +47,7 @@ def evaluation(step, skipped, sentences=12, misread=0):
         tuple(
             SentenceMeasures(
                 f"sentence {number}",
-                measures={"skipped": skipped + number % 3, "pace": skipped, "focus": 1 / skipped},
+                measures={"skipped": skipped + number % 3, "mel_distortion": skipped},
                 misreadings=(Misreading("skipped", "birch", 4, 9, 0.8, 0.9),) * (number < misread),
             )
             for number in range(sentences)

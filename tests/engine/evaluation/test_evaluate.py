@@ -34,7 +34,7 @@ def voice_at(folder, **changes):
 
 def evaluator(voice, count=2, **options):
     """Evaluates with a few sentences only."""
-    made = Evaluator(voice, EvaluationOptions(**options))
+    made = Evaluator(voice, EvaluationOptions(models=False, **options))
     made.material = replace(made.material, sentences=made.material.sentences[:count])
     return made
 
@@ -90,7 +90,7 @@ def spoil(folder, voice):
 def test_an_ssrn_resynthesises_held_out_recordings(tmp_path):
     voice = voice_at(tmp_path / "voice")
     step = voice.newest("ssrn").step
-    found = Evaluator(voice).evaluate("ssrn", step)
+    found = evaluator(voice).evaluate("ssrn", step)
     assert [one.clip_id for one in found.sentences] == [*HELD_OUT]
     assert found.ssrn_step == step
     for one in found.sentences:

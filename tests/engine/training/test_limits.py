@@ -11,6 +11,7 @@ from engine.errors import InputError
 from engine.mirror.fetch import FetchOptions
 from engine.mirror.restore import restore_from_mirror
 from engine.run.commands import Continue, Finish, Pause, StopAt
+from engine.run.evaluation import Advice
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.run.stop import (
@@ -181,3 +182,28 @@ def test_a_stop_is_stored_before_the_run_prepares(make_voice, training, tmp_path
         session.start()
         training.end(session)
         assert read_stored_stop(home) is None
+
+
+@pytest.mark.slow
+def test_a_run_stops_when_flat_until_a_person_wants_more(make_voice, training, monkeypatch):
+    def flat(snapshot, evaluations):
+        return Advice("flat", "flat for 900 steps", step=snapshot.step + 1, flat_since=100)
+
+    monkeypatch.setattr("engine.training.judging.advise_run", flat)
+    monkeypatch.setattr("engine.training.judging.Judging._next", lambda _: None)
+    voice = make_voice(text2mel=1000, base_step=1000, ssrn=5, evaluation=True)
+    session = training.start(voice, "+2M", attended=True, stop_when="flat")
+    stopped = training.until(session, lambda s: s.phase is Phase.AT_STOP)
+    assert any("--stop-when flat: flat for 900 steps" in one for one in training.texts(stopped))
+    assert "--stop-when" not in stopped.command_to_continue
+    session.send(StopAt(parse_stop("+3")))
+    last = training.until(session, lambda s: s.step == stopped.step + 3)
+    assert not last.stop_when
+    session.send(Finish())
+    training.end(session)
+
+
+def test_without_evaluation_no_run_stops_when_flat(make_voice, training):
+    voice = make_voice(text2mel=1000, evaluation=False)
+    with pytest.raises(InputError, match="set evaluation = true"):
+        training.start(voice, stop_when="flat")

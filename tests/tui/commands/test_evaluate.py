@@ -1,0 +1,67 @@
+"""`voicecoach evaluate`: what it measures, prints and keeps."""
+
+import json
+import shutil
+from dataclasses import replace
+
+import pytest
+from paths import DEMO_VOICE, SLT
+from typer.testing import CliRunner
+
+from engine.evaluation import evaluate, material
+from engine.evaluation.judges import Judges
+from engine.voice.evaluations import LIST, read_evaluations
+from engine.voice.folder import Voice
+from tui.cli import app
+
+
+@pytest.fixture
+def voice(tmp_path, monkeypatch):
+    """The demo's voice with one held-out recording; it speaks two sentences."""
+    monkeypatch.setattr(material, "_SENTENCES", 2)
+    absent = Judges({}, (), "voicecoach[judge] is not installed", ())
+    monkeypatch.setattr(evaluate, "open_judges", lambda *_, **__: absent)
+    folder = tmp_path / "it's"
+    shutil.copytree(DEMO_VOICE, folder)
+    opened = Voice.open(folder)
+    opened.save(replace(opened.settings, dataset=SLT, held_out=("slt-01",)))
+    return opened
+
+
+def run(*words):
+    return CliRunner().invoke(app, ["evaluate", *map(str, words)])
+
+
+@pytest.mark.slow
+def test_checkpoints_are_measured_once_and_shown(voice):
+    ran = run(voice.folder, "--step", "10k")
+    assert ran.exit_code == 0, ran.output
+    assert "10,000 (best by" in ran.stdout
+    assert "held-out loss" in ran.stdout
+    assert "0 of 2 sentences" in " ".join(ran.stdout.split())
+    assert "not measured: voicecoach[judge] is not installed" in ran.stdout
+    [kept] = read_evaluations(voice, "text2mel")
+    again = run(voice.folder, "--json")
+    assert len((voice.folder / LIST).read_text().splitlines()) == 1
+    found = json.loads(again.stdout)
+    [one] = found["checkpoints"]
+    assert one["scores"]["held_out"]["mean"] == pytest.approx(kept.held_out)
+    assert one["best_by"] == ["held-out"]
+    assert found["recommended"]["step"] == one["step"] == 10_000
+    assert found["measures"]["skipped"]["unit"] == "%"
+    info = CliRunner().invoke(app, ["info", str(voice.folder), "--json"])
+    [summary] = json.loads(info.stdout)["evaluations"]["text2mel"]
+    assert summary["scores"] == one["scores"]
+
+
+def test_what_is_asked_wrongly_is_said_in_a_sentence(voice):
+    for words, said in (
+        (("--step", "5k"), "no Text2Mel checkpoint of step 5,000"),
+        (("--step", "worst"), "--step is 'worst'"),
+        (("--network", "ssrn", "--step", "7"), "no SSRN checkpoint of step 7"),
+    ):
+        ran = run(voice.folder, *words)
+        assert ran.exit_code == 2
+        assert said in " ".join(ran.stderr.split())
+        assert ran.stderr.count("\n") == 1
+    assert not (voice.folder / LIST).exists()

@@ -1,0 +1,52 @@
+"""`voicecoach evaluate`: how good checkpoints of a voice are."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from engine.choices import NetworkName
+from engine.run.sample import parse_step
+from tui.command_line import AsciiOption, app, reports_errors
+from tui.process.streams import print_error
+
+if TYPE_CHECKING:
+    from engine.jobs.evaluate import Choice
+
+
+@app.command(epilog="Example: voicecoach evaluate voices/alice --step best --step 12k")
+@reports_errors
+def evaluate(
+    voice: Annotated[Path, typer.Argument(help="The voice folder.")],
+    network: Annotated[
+        NetworkName, typer.Option(help="The network whose checkpoints are evaluated.")
+    ] = "text2mel",
+    step: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="STEP|best|base|all",
+            help="A checkpoint; repeatable.",
+            show_default="all",
+        ),
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    ascii_only: AsciiOption = None,
+) -> int:
+    """Measure checkpoints of a voice: attention, sound, held-out loss; 1 if some cannot be."""
+    from engine.jobs.evaluate import evaluate as run
+    from tui.reports.evaluation import print_evaluated
+    from tui.reports.info import print_json
+    from tui.reports.progress import progress
+
+    done = run(voice, network, [_choice(one) for one in step or ["all"]], progress)
+    for trouble in done.troubles:
+        print_error(trouble)
+    if as_json:
+        print_json(done.as_json())
+    else:
+        print_evaluated(done)
+    return 1 if done.troubles else 0
+
+
+def _choice(text: str) -> "Choice":
+    return "all" if text.strip().lower() == "all" else parse_step(text, "--step")

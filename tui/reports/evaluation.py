@@ -1,0 +1,98 @@
+"""What `voicecoach evaluate` prints: measures of checkpoints with intervals, and the best."""
+
+import shlex
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from engine.advice.measures import MEASURES
+from engine.formatting import plural, printable
+from engine.run.evaluation import CheckpointScores, Evaluation, Score
+from tui.formatting import figure, interval
+
+if TYPE_CHECKING:
+    from engine.jobs.evaluate import Evaluated
+
+# Columns of the terminal that names of measures take, the recordings and each checkpoint.
+_TITLE, _RECORDINGS, _CELL = 19, 11, 24
+_MAX_MISREAD = 8
+
+
+def print_evaluated(done: "Evaluated") -> None:
+    """Print the measures as tables of as many checkpoints as fit, then what they say."""
+    console = Console(markup=False, highlight=False, emoji=False)
+    per_table = max(1, (console.width - _TITLE - _RECORDINGS) // _CELL)
+    scores = done.scores
+    for first in range(0, len(scores), per_table):
+        console.print(_table(scores[first : first + per_table], done))
+    for line in _lines(done):
+        console.print(Text(printable(line)), soft_wrap=True)
+
+
+def _table(scores: Sequence[CheckpointScores], done: "Evaluated") -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0))
+    table.add_column("mean and 95 % interval", max_width=_TITLE - 1)
+    marks = {one.step: _marks(done, one.step) for one in scores}
+    for one in scores:
+        table.add_column(f"{one.step:,}{marks[one.step]}", max_width=_CELL - 1)
+    shown = [
+        name for name, one in MEASURES.items()
+        if one.shown and any(name in each.scores for each in scores)
+    ]  # fmt: skip
+    ceilings = {name: one.ceilings[name] for one in scores for name in one.ceilings}
+    if ceilings:
+        table.add_column("recordings")
+    for name in shown:
+        measure = MEASURES[name]
+        cells = [
+            _interval(one.scores[name], measure.unit) if name in one.scores else "–"
+            for one in scores
+        ]
+        ceiling = figure(ceilings[name], measure.unit) if name in ceilings else ""
+        table.add_row(measure.title, *cells, *([ceiling] if ceilings else []))
+    misread = [f"{one.misread} of {plural(one.sentences, 'sentence')}" for one in scores]
+    if done.network == "text2mel":
+        table.add_row("misread", *misread)
+    return table
+
+
+def _interval(score: Score, unit: str) -> str:
+    return interval(score, unit).replace(" to ", "–")  # two checkpoints fit side by side
+
+
+def _marks(done: "Evaluated", step: int) -> str:
+    """What a checkpoint is, in brackets; nothing for most."""
+    kept = next((one for one in done.kept if one.step == step), None)
+    if kept is None:
+        return ""
+    words = [f"best by {by}" for by in kept.best_by]
+    words += ["base"] if kept.base else []
+    return f" ({', '.join(words)})" if words else ""
+
+
+def _lines(done: "Evaluated") -> Iterator[str]:
+    yield from _misread(done.evaluations)
+    if done.absent:
+        yield f"not measured: {done.absent}"
+    if (best := done.recommended) is not None:
+        yield f"recommended: {best.step:,}: {'; '.join(best.reasons)}; {best.certainty}"
+        option = "--ssrn-step" if done.network == "ssrn" else "--step"
+        folder = shlex.quote(str(done.voice.folder))
+        out = shlex.quote(f"{done.voice.name}-{best.step}")
+        yield f"next: voicecoach export {folder} {option} {best.step} --out {out}"
+
+
+def _misread(evaluations: Sequence[Evaluation]) -> Iterator[str]:
+    """Each misread sentence of the newest checkpoints, with what went wrong."""
+    found = [
+        f"{each.step:,}: {', '.join(misread.words for misread in one.misreadings)}: {one.sentence}"
+        for each in reversed(evaluations)
+        for one in each.sentences
+        if one.misreadings
+    ]
+    yield from found[:_MAX_MISREAD]
+    if len(found) > _MAX_MISREAD:
+        yield f"and {len(found) - _MAX_MISREAD:,} more (see --json)"
