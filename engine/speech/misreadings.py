@@ -99,11 +99,15 @@ class Reading:
 
     def skipped(self) -> Iterator[Misreading]:
         """Words that attention passed over, or never came to."""
-        for start, end in self.words if len(self.path) else ():
+        if not len(self.path):
+            return
+        first, last = int(self.path.min()), int(self.path.max())
+        for start, end in self.words:
             share = self._per_letter(start, end) / self.per_letter
             unseen = not ((self.path >= start) & (self.path < end)).any()
             enough = _UNSEEN if unseen else _SEEN
-            if share < enough.get(end - start, enough[_LONG]):
+            outside = end + 1 < first or start > last
+            if outside or share < enough.get(end - start, enough[_LONG]):
                 beyond = np.flatnonzero(self.path >= end)
                 frame = int(beyond[0]) if len(beyond) else len(self.path)
                 yield self._misreading("skipped", (start, end), frame, frame)
