@@ -4,14 +4,14 @@ It leaves the voice folder as it is.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from engine.advice.advice import advise_voice
-from engine.advice.best import recommend
+from engine.advice.best import find_best, recommend
 from engine.advice.comparisons import describe_comparisons
 from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints
@@ -32,7 +32,7 @@ from engine.voice.attention_plots import read_plots
 from engine.voice.comparisons import Comparison, read_comparisons
 from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
-from engine.voice.history import held_out_losses, read_curve
+from engine.voice.history import read_curve
 from engine.voice.layout import CheckpointEntry
 from engine.voice.samples import read_samples
 from engine.voice.spend import SpendEntry
@@ -279,7 +279,7 @@ def _days(voice: Voice) -> list[SpendDay]:
         key = ("" if place < len(rows) - _MAX_DAYS else date, network)
         merged.setdefault(key, []).extend(entries)
     days = [_day(date, network, entries) for (date, network), entries in merged.items()]
-    losses: dict[str, dict[int, float]] = {
+    losses: dict[str, Mapping[int, float]] = {
         network: _losses_at_ends(voice, network, days) for network in NETWORKS
     }
     return [
@@ -293,11 +293,11 @@ def _days(voice: Voice) -> list[SpendDay]:
 
 def _losses_at_ends(
     voice: Voice, network: NetworkName, days: Sequence[SpendDay]
-) -> dict[int, float]:
+) -> Mapping[int, float]:
     ends = {
         step for day in days if day.network == network for step in (day.first_step, day.last_step)
     }
-    return held_out_losses(voice.history(network), sorted(ends))
+    return find_best(voice, network, ends).losses
 
 
 def _day(date: str, network: str, entries: Sequence[SpendEntry]) -> SpendDay:
