@@ -2,6 +2,7 @@
 
 No measure decides alone. Of the checkpoints that the judge cannot tell from its best, the one with
 the least held-out loss is recommended; what a person answered in blind comparisons comes first.
+The base is none of them unless training has only raised its held-out loss.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,13 +10,16 @@ from dataclasses import dataclass, field
 
 from engine.advice.comparisons import Standing, standing_of
 from engine.advice.duels import Duels, duels_between
+from engine.checkpoints.state import read_state
 from engine.choices import NetworkName
+from engine.errors import InputError
 from engine.formatting import plural
 from engine.run.evaluation import BestBy, Recommendation
 from engine.voice.comparisons import read_comparisons
 from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
 from engine.voice.history import held_out_losses
+from engine.voice.layout import CheckpointEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class Best:
     """The step that is the best by each; without those that cannot say it yet."""
     recommended: Recommendation | None = None
     """The one to export; None where nothing was measured."""
+    base: int | None = None
+    """The step of the weights that training began from; None where that is not known."""
 
 
 def best_steps(voice: Voice, network: NetworkName, steps: Iterable[int] | None = None) -> set[int]:
@@ -57,35 +63,50 @@ def recommend(voice: Voice, network: NetworkName) -> Recommendation | None:
 
 def find_best(voice: Voice, network: NetworkName, steps: Iterable[int] | None = None) -> Best:
     """Find the best of a network's checkpoints; for arguments and errors see `best_steps`."""
-    on_disk = (entry.step for entry in voice.checkpoints(network))
-    steps = sorted(on_disk if steps is None else steps)
+    entries = voice.checkpoints(network)
+    steps = sorted((entry.step for entry in entries) if steps is None else steps)
     if not steps:
         return Best()
+    base = _base_step(entries)
     evaluations = [one for one in read_evaluations(voice, network) if one.step in steps]
     measured = {one.step: one.held_out for one in evaluations if one.held_out is not None}
     # The base and what a killed run left have no loss in the history.
     losses = measured | held_out_losses(voice.history(network), steps)
-    duels = duels_between(evaluations)
-    standing = _listening(voice, network)
-    known = _Known(steps, losses, duels, standing)
-    return Best(losses, known.by(), known.recommendation(network))
-
-
-def _listening(voice: Voice, network: NetworkName) -> Standing:
-    """What the blind answers say; also those about checkpoints that were pruned since."""
+    if len(steps) > 1 and base != min(losses, key=losses.__getitem__, default=None):
+        # It may be another speaker's: none that listens would know.
+        steps = [step for step in steps if step != base]
     answers = [one for one in read_comparisons(voice) if one.network == network]
-    heard = sorted({step for one in answers for step in (one.a, one.b)})
-    return standing_of(answers, heard) if heard else Standing()
+    known = _Known(
+        steps,
+        losses,
+        duels_between([one for one in evaluations if one.step in steps]),
+        frozenset(step for one in answers for step in (one.a, one.b)),
+        standing_of(answers, sorted({step for one in answers for step in (one.a, one.b)})),
+    )
+    return Best(losses, known.by(), known.recommendation(network), base)
+
+
+def _base_step(entries: Sequence[CheckpointEntry]) -> int | None:
+    """The step of the weights that training began from, as the newest readable one has it."""
+    for entry in reversed(entries):
+        try:
+            return read_state(entry.path).base_step
+        except InputError:
+            continue  # it is damaged; whoever loads it says so
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """All that was found out about the checkpoints of a network."""
+    """All that was found out about the checkpoints of a network that could be the best."""
 
     steps: Sequence[int]
     losses: Mapping[int, float]
     duels: Duels | None
+    heard: frozenset[int]
+    """Those that were compared blind, also with others that were pruned since."""
     standing: Standing
+    """What the answers say."""
 
     def by(self) -> dict[BestBy, int]:
         found: dict[BestBy, int | None] = {
@@ -95,7 +116,7 @@ class _Known:
         }
         return {by: step for by, step in found.items() if step is not None}
 
-    def _least_loss(self, steps: Sequence[int]) -> int | None:
+    def _least_loss(self, steps: Iterable[int]) -> int | None:
         known = [step for step in steps if step in self.losses]
         return min(known, key=lambda step: (self.losses[step], step), default=None)
 
@@ -103,22 +124,42 @@ class _Known:
         by = self.by()
         if not by:
             return None
-        step = by.get("listening", self._by_figures())
+        step = by["listening"] if "listening" in by else self._by_figures()
+        if step == by.get("listening"):
+            step = self._unheard_that_beats(step) or step
         reasons = (*self._heard(step), *self._loss_of(step), *self._judged(step))
         return Recommendation(network, step, reasons, self._certainty(step))
 
     def _by_figures(self) -> int:
-        """The least held-out loss of those that are not clearly worse than the judge's best."""
-        if self.duels is None:
-            step = self._least_loss(self.steps)
-            assert step is not None
-            return step
-        worse = set(self.duels.clearly_worse_than(self.duels.best))
-        step = self._least_loss([step for step in self.steps if step not in worse])
+        """The least held-out loss of those that the judge's best does not beat.
+
+        One that the judge has not measured yet must have the least of all.
+        """
+        least = self._least_loss(self.steps)
+        if self.duels is None or least is None:
+            assert self.duels or least is not None
+            return self.duels.best if self.duels else least or 0
+        worse = self.duels.beaten_by(self.duels.best)
+        good = {step for step in self.duels.steps if step not in worse}
+        if least not in self.duels.steps:
+            good.add(least)
+        step = self._least_loss(good)
         return self.duels.best if step is None else step
 
+    def _unheard_that_beats(self, preferred: int) -> int | None:
+        """A checkpoint that was not compared blind and that all figures prefer."""
+        step, duels = self._by_figures(), self.duels
+        if step in self.heard or duels is None or not {step, preferred} <= {*duels.steps}:
+            return None
+        known = step in self.losses and preferred in self.losses
+        lower = known and self.losses[step] < self.losses[preferred]
+        return step if lower and preferred in duels.clearly_worse_than(step) else None
+
     def _heard(self, step: int) -> list[str]:
-        return [self.standing.words] if step == self.standing.best else []
+        best = self.standing.best
+        if step == best:
+            return [self.standing.words]
+        return [f"not heard yet; of those that were, {best:,} was preferred"] if best else []
 
     def _loss_of(self, step: int) -> list[str]:
         if step not in self.losses:

@@ -16,6 +16,8 @@ from engine.run.evaluation import Evaluation
 
 # Fewer sentences or measures say nothing of a checkpoint.
 _MIN_SENTENCES, _MIN_MEASURES = 3, 2
+# Of a dozen measures, one of 95 % seems clear by chance alone now and then.
+_MIN_CLEAR = 2
 # Differences below this share of a measure's size are rounding, not reading.
 _TIE = 1e-6
 
@@ -58,8 +60,17 @@ class Duels:
         pairs = zip(self.steps, won, strict=True)
         return [other for other, wins in pairs if other != step and interval(wins).low > 0]
 
-    def against(self, step: int, other: int) -> str:
-        """How sure it is that a step is better than another, as a clause."""
+    def beaten_by(self, step: int) -> set[int]:
+        """The steps that are clearly worse than one, or are so in some measures, better in none."""
+        worse = set(self.clearly_worse_than(step))
+        for other in {*self.steps} - {step} - worse:
+            won, lost = self._clear(step, other)
+            if won >= _MIN_CLEAR and not lost:
+                worse.add(other)
+        return worse
+
+    def _clear(self, step: int, other: int) -> tuple[int, int]:
+        """In how many measures a step is clearly better than another, and clearly worse."""
         one, two = (self.evaluations[self.steps.index(each)] for each in (step, other))
         better = worse = 0
         for name in self.measures:
@@ -67,6 +78,11 @@ class Duels:
             assert score is not None  # they have all of these in common
             low, high = sorted((_sign(name) * score.low, _sign(name) * score.high))
             better, worse = better + (low > 0), worse + (high < 0)
+        return better, worse
+
+    def against(self, step: int, other: int) -> str:
+        """How sure it is that a step is better than another, as a clause."""
+        better, worse = self._clear(step, other)
         count, number = f"of {len(self.measures)} measures", f"{other:,}"
         if not self.measures:
             return f"the judge finds no difference from {number}"

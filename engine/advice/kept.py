@@ -4,7 +4,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from engine.advice.best import find_best, recommend
-from engine.checkpoints.state import read_state
 from engine.choices import NETWORK_TITLES, NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.run.options import TrainOptions
@@ -29,7 +28,7 @@ def _kept(voice: Voice, network: NetworkName) -> list[KeptCheckpoint]:
     entries = voice.checkpoints(network)
     if not entries:
         return []
-    best, base = find_best(voice, network), _base_step(entries)
+    best = find_best(voice, network)
     to_export = best.recommended.step if best.recommended else None
     return [
         KeptCheckpoint(
@@ -38,20 +37,10 @@ def _kept(voice: Voice, network: NetworkName) -> list[KeptCheckpoint]:
             held_out=best.losses.get(step),
             best=step == to_export,
             best_by=tuple(by for by, one in best.by.items() if one == step),
-            base=step == base,
+            base=step == best.base,
         )
         for entry in entries
     ]
-
-
-def _base_step(entries: list[CheckpointEntry]) -> int | None:
-    """The step of the weights that training began from, as the newest readable one has it."""
-    for entry in reversed(entries):
-        try:
-            return read_state(entry.path).base_step
-        except InputError:
-            continue  # it is damaged; whoever loads it says so
-    return None
 
 
 def resolve(

@@ -46,8 +46,9 @@ def load_recogniser() -> Callable[[Sound, str], float]:
     pocketsphinx writes down what it hears, in English.
     """
     pocketsphinx: Any = importlib.import_module("pocketsphinx")
-    # "batch": each sound is normalised by itself, so that their order does not matter.
-    decoder = pocketsphinx.Decoder(cmn="batch", loglevel="FATAL")
+    # "batch": each sound is normalised by itself, so that their order does not matter. The limits
+    # halve the time that noise takes; what is heard of speech stays the same.
+    decoder = pocketsphinx.Decoder(cmn="batch", maxhmmpf=3000, maxwpf=5, loglevel="FATAL")
 
     def error_rate(sound: Sound, text: str) -> float:
         level = np.clip(sound * (_RMS / np.sqrt(np.mean(sound**2))), -1, 1)

@@ -168,7 +168,7 @@ class Judging:
         self._publisher.update(advice=advice)
         if advice.kind in ("flat", "worse") and best and best.step != self._told_best:
             self._told_best = best.step
-            self._publisher.notify("verdict", f"{advice.text}; to export: {best.words}")
+            self._publisher.notify("verdict", f"{advice.text}; export {best.words}")
 
     def _is_whole(self, evaluation: Evaluation) -> bool:
         """Whether it has all that can be measured now: with the newest SSRN, by all models."""
@@ -278,7 +278,7 @@ class Judging:
         if advised is None or self._reported == (snapshot.step, advised.step):
             return
         self._reported = (snapshot.step, advised.step)
-        text = f"{NETWORK_TITLES[advised.network]} checkpoint to export: {advised.words}"
+        text = f"export {NETWORK_TITLES[advised.network]} {advised.words}"
         self._publisher.event(text)
         self._publisher.notify("verdict", text)
 

@@ -104,7 +104,7 @@ def test_all_are_evaluated_though_the_process_dies(judged, program, voice):
     assert snapshot.recommended.step == 30
     [lost] = [one.text for one in snapshot.events if one.severity == "warning"]
     assert "its process was killed by SIGKILL; training goes on" in lost
-    assert "Text2Mel checkpoint to export: 30: " in snapshot.notices[-1].text
+    assert "export Text2Mel 30: " in snapshot.notices[-1].text
     judged.close()
     assert not any(is_running(pid) for _, pid in asked(program))
 
