@@ -62,7 +62,6 @@ MEASURES: dict[str, Measure] = {
         "lower",
         "Share of the frames in which attention left its place and was moved on by force.",
         "%",
-        shown=False,
     ),
     "skipped": Measure(
         "skipped", "lower", "Share of the text in words passed over.", "%", ranked=True
