@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from engine.run.evaluation import Misreading
 
 # A word is skipped where a letter of it gets less than this share of what letters of the sentence
-# get; where no frame has its peak in the word, and in long words, more is too little. In voices
-# that are understood, words get 0.38 and more, long ones 0.7; but "a" may get 0.2 and no peak.
-_SKIPPED, _UNSEEN, _LONG, _ONE_LETTER = 0.3, 0.5, 0.45, 0.1
-_LONG_WORD = 5
+# get, by the word's length and by whether any frame has its peak in it. In voices that are
+# understood, short words get 0.29 and more, those of four letters 0.5, long ones 0.7; but "a" may
+# get 0.2 and no peak.
+_LONG = 5
+_SEEN = {1: 0.0, 2: 0.2, 3: 0.2, 4: 0.3, _LONG: 0.45}
+_UNSEEN = {1: 0.1, _LONG: 0.5}
 # Speech is hardly faster, in seconds a letter; a sentence that stops after a word has no pace.
 _FASTEST = 0.035
 # How long attention may stay with two neighbouring characters: so many times what a letter of the
@@ -97,13 +99,15 @@ class Reading:
 
     def skipped(self) -> Iterator[Misreading]:
         """Words that attention passed over, or never came to."""
-        for start, end in self.words if len(self.path) else ():
+        if not len(self.path):
+            return
+        first, last = int(self.path.min()), int(self.path.max())
+        for start, end in self.words:
             share = self._per_letter(start, end) / self.per_letter
             unseen = not ((self.path >= start) & (self.path < end)).any()
-            enough = _LONG if end - start >= _LONG_WORD else _UNSEEN if unseen else _SKIPPED
-            if end - start == 1:
-                enough = _ONE_LETTER * unseen
-            if share < enough:
+            enough = _UNSEEN if unseen else _SEEN
+            outside = end + 1 < first or start > last
+            if outside or share < enough.get(end - start, enough[_LONG]):
                 beyond = np.flatnonzero(self.path >= end)
                 frame = int(beyond[0]) if len(beyond) else len(self.path)
                 yield self._misreading("skipped", (start, end), frame, frame)

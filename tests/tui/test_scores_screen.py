@@ -86,6 +86,9 @@ async def test_without_scores_v_says_what_it_waits_for(fields, words):
         await run.look()
         assert words in run.words
         assert absent in run.words
+        await run.change(recommended=judged().recommended)
+        assert "★ Export 869,000" in run.words
+        assert words in run.words
         # The scores appear as they come.
         await run.change(scores=scores()[:1])
         await run.look()

@@ -182,13 +182,17 @@ def _heading(snapshot: Snapshot, width: int) -> Content:
 
 
 def _verdict(snapshot: Snapshot) -> Content:
-    """Say which checkpoint to export, or what the scores wait for."""
-    if snapshot.recommended is not None:
-        return recommended_words(snapshot.recommended)
-    if snapshot.scores:
-        return Content("")
+    """Say which checkpoint to export, and what the scores wait for."""
+    best = snapshot.recommended
+    parts = [] if best is None else [recommended_words(best)]
+    if not snapshot.scores:
+        parts.append(Content(_waits_for(snapshot)))
+    return Content("\n").join(parts)
+
+
+def _waits_for(snapshot: Snapshot) -> str:
     if not snapshot.checkpoints:
-        return Content("Scores come with the first checkpoint: it is evaluated beside training.")
+        return "Scores come with the first checkpoint: it is evaluated beside training."
     if snapshot.evaluating is None:
-        return Content("No checkpoint has been evaluated yet: that is done beside training.")
-    return Content(f"Checkpoint {snapshot.evaluating:,} is being evaluated, the first of all.")
+        return "No checkpoint has been evaluated yet: that is done beside training."
+    return f"Checkpoint {snapshot.evaluating:,} is being evaluated, the first of all."

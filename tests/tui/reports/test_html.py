@@ -114,4 +114,6 @@ def test_a_chart_leaves_out_what_cannot_be_drawn():
     chart = chart_of("loss", [Curve("loss", "first", points)])
     assert chart is not None
     assert len(chart.shapes[0].line.split()) == 2
+    percent = chart_of("finished", [Curve("finished", "first", [(1, 0.0), (2, 100.0)])])
+    assert [tick.label for tick in percent.y_ticks] == ["0", "25", "50", "75", "100"]
     assert chart_of("loss", [Curve("loss", "first", points[1:2])]) is None

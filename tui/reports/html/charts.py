@@ -101,7 +101,7 @@ def chart_of(
     values += [] if ceiling is None else [ceiling]
     kind = Scale if log else _LinearScale
     x, x_ticks = _axis(_LinearScale(min(steps), max(steps)), (_LEFT, WIDTH - _RIGHT), step_labels)
-    y, y_ticks = _axis(kind(min(values), max(values)), (HEIGHT - _BOTTOM, _TOP), value_labels)
+    y, y_ticks = _axis(kind(min(values), max(values)), (HEIGHT - _BOTTOM, _TOP), _short_labels)
     return Chart(
         title=title,
         x_ticks=x_ticks,
@@ -134,6 +134,14 @@ def _pairs(curve: Curve) -> list[tuple[tuple[float, float], tuple[float, float]]
 
 def _points(places: Sequence[tuple[float, float]]) -> Markup:
     return Markup(" ").join(Markup("{:.1f},{:.1f}").format(x, y) for x, y in places)
+
+
+def _short_labels(ticks: list[float]) -> list[str]:
+    """Values with as many decimals as tell them apart, without noughts that all of them end in."""
+    labels = value_labels(ticks)
+    while all("." in label and label[-1] in "0." for label in labels):
+        labels = [label[:-1] for label in labels]
+    return labels
 
 
 class _LinearScale(Scale):
