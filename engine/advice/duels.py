@@ -87,6 +87,8 @@ class Duels:
         if not self.measures:
             return f"the judge finds no difference from {number}"
         if not better and not worse:
+            if other in self.clearly_worse_than(step):
+                return f"clearly better than {number}, all {count[3:]} together"
             return f"the judge cannot tell it from {number} in any {count}"
         if not better:
             return f"clearly worse than {number} in {worse} {count}, better in none"

@@ -43,8 +43,8 @@ _SILENCE_DB = 40
 def load_recogniser() -> Callable[[Sound, str], float]:
     """Return what measures the errors of a speech recogniser on a sentence, in percent.
 
-    They are insertions, deletions and substitutions of letters, in relation to those of the text;
-    pocketsphinx writes down what it hears, in English.
+    They are insertions, deletions and substitutions of letters, in relation to those of the text,
+    and at most 100; pocketsphinx writes down what it hears, in English.
     """
     pocketsphinx: Any = importlib.import_module("pocketsphinx")
     # "batch": each sound is normalised by itself, so that their order does not matter. The limits
@@ -59,7 +59,8 @@ def load_recogniser() -> Callable[[Sound, str], float]:
         decoder.end_utt()
         heard = decoder.hyp()
         spoken = _words(text)
-        return 100 * edit_distance(spoken, heard.hypstr if heard else "") / max(len(spoken), 1)
+        wrong = edit_distance(spoken, heard.hypstr if heard else "")
+        return 100 * min(1.0, wrong / max(len(spoken), 1))
 
     return error_rate
 
