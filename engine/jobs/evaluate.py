@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from engine.advice.best import recommend
+from engine.advice.duels import duels_between
 from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints, resolve
 from engine.advice.measures import MEASURES
@@ -46,8 +47,19 @@ class Evaluated:
         """The evaluations in figures."""
         return tuple(map(summarise, self.evaluations))
 
+    @property
+    def won(self) -> dict[int, float]:
+        """The share that each step won of its comparisons with the others, the best step first.
+
+        Empty where too little was measured alike.
+        """
+        duels = duels_between(self.evaluations)
+        won = {step: duels.won(step) for step in duels.steps} if duels else {}
+        return dict(sorted(won.items(), key=lambda one: (-round(one[1], 9), one[0])))
+
     def as_json(self) -> dict[str, Any]:
         """What `--json` prints."""
+        won = self.won
         scores = {one.step: one for one in self.scores}
         kept = {one.step: one for one in self.kept}
         return {
@@ -63,10 +75,12 @@ class Evaluated:
                     "best": kept[one.step].best,
                     "best_by": list(kept[one.step].best_by),
                     "base": kept[one.step].base,
+                    "won": won.get(one.step),
                     "evaluation": to_plain(one),
                 }
                 for one in self.evaluations
             ],
+            "ranking": list(won),
             "recommended": to_plain(self.recommended),
             "judge_absent": self.absent,
             "problems": list(self.troubles),

@@ -1,7 +1,7 @@
 """What `voicecoach evaluate` prints: measures of checkpoints with intervals, and the best."""
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -53,10 +53,17 @@ def _table(scores: Sequence[CheckpointScores], done: "Evaluated") -> Table:
         ]
         ceiling = figure(ceilings[name], measure.unit) if name in ceilings else ""
         table.add_row(measure.title, *cells, *([ceiling] if ceilings else []))
+    if won := done.won:
+        places = {step: place for place, step in enumerate(won, 1)}
+        table.add_row("judge's rank", *(_place(one.step, places, won) for one in scores))
     misread = [f"{one.misread} of {plural(one.sentences, 'sentence')}" for one in scores]
     if done.network == "text2mel":
         table.add_row("misread", *misread)
     return table
+
+
+def _place(step: int, places: Mapping[int, int], won: Mapping[int, float]) -> str:
+    return f"{places[step]} of {len(won)} ({100 * won[step]:.0f} % won)"
 
 
 def _interval(score: Score, unit: str) -> str:

@@ -10,9 +10,12 @@ from typer.testing import CliRunner
 
 from engine.evaluation import evaluate, material
 from engine.evaluation.judges import Judges
+from engine.jobs.evaluate import Evaluated
+from engine.run.evaluation import Evaluation, SentenceMeasures
 from engine.voice.evaluations import LIST, read_evaluations
 from engine.voice.folder import Voice
 from tui.cli import app
+from tui.reports.evaluation import print_evaluated
 
 
 @pytest.fixture
@@ -47,6 +50,7 @@ def test_checkpoints_are_measured_once_and_shown(voice):
     [one] = found["checkpoints"]
     assert one["scores"]["held_out"]["mean"] == pytest.approx(kept.held_out)
     assert one["best_by"] == ["held-out"]
+    assert (found["ranking"], one["won"]) == ([], None)  # there is no other
     assert found["recommended"]["step"] == one["step"] == 10_000
     assert found["measures"]["skipped"]["unit"] == "%"
     info = CliRunner().invoke(app, ["info", str(voice.folder), "--json"])
@@ -65,3 +69,19 @@ def test_what_is_asked_wrongly_is_said_in_a_sentence(voice):
         assert said in " ".join(ran.stderr.split())
         assert ran.stderr.count("\n") == 1
     assert not (voice.folder / LIST).exists()
+
+
+def test_checkpoints_are_ranked_by_what_was_measured(voice, capsys):
+    def measured(step, figure):
+        measures = {"held_out": figure, "mel_distortion": 5 * figure, "focus": figure}
+        sentences = tuple(SentenceMeasures(each, measures=measures) for each in "abcd")
+        return Evaluation("text2mel", step, 1.0, sentences)
+
+    evaluations = measured(1, 0.7), measured(2, 0.5), measured(3, 0.6)
+    done = Evaluated(voice, "text2mel", evaluations, (), None, "", ())
+    assert done.won == {2: pytest.approx(1), 3: pytest.approx(0.5), 1: pytest.approx(0)}
+    assert list(done.won) == [2, 3, 1]
+    print_evaluated(done)
+    assert "1 of 3 (100 % won)" in capsys.readouterr().out
+    alone = Evaluated(voice, "text2mel", evaluations[:1], (), None, "", ())
+    assert alone.won == {}
