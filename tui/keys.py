@@ -141,6 +141,8 @@ def _no_original(moment: Moment) -> str:
 def _few_plots(moment: Moment) -> str:
     if moment.snapshot.network == "ssrn":
         return "SSRN has no attention"
+    if not moment.plots:
+        return "there is no attention plot yet"
     return "" if moment.plots > 1 else "there is only one attention plot"
 
 
@@ -203,6 +205,7 @@ def _leave(moment: Moment) -> str:
     return "Leave while training continues, or save and end the run"
 
 
+_ADVICE = "Show whether to go on, why, and which checkpoint to export"
 _HELP_KEYS = (
     Key("t", "light_or_dark", "light/dark", "Switch between light and dark", show=False),
     Key("question_mark,f1", "help", "help", "Show all keys"),
@@ -218,17 +221,14 @@ KEYS: tuple[Key, ...] = (
         _cannot_pause, lambda moment: moment.phase is Phase.PAUSED, steers=True),
     Key("p", "go_on", "resume", "Resume training",
         hidden=lambda moment: moment.phase is not Phase.PAUSED, steers=True),
-    Key("e", "sentence", "sentences", "Change the sentences that the voice speaks", _no_sentence,
-        useless=lambda moment: moment.snapshot.network == "ssrn", steers=True),
-    Key("x", "maximise", "maximise", "Maximise a panel, and back",
-        hidden=lambda moment: moment.one_panel),
     Key("tab", "next_panel", "next panel", "Go to the next panel", show=False,
         finds_hidden=True),
     Key("shift+tab", "previous_panel", "previous panel", "Go to the previous panel", show=False),
-    Key("r,space", "replay", "replay", "Play the selected sample", _no_samples),
     Key("v", "scores", "scores", "Show what was measured of each checkpoint"),
-    Key("w", "why", "why", "Show why the advice says so, and which checkpoint to export",
-        _no_advice, show=False),
+    Key("w", "why", "advice", _ADVICE, _no_advice),
+    Key("r,space", "replay", "replay", "Play the selected sample", _no_samples),
+    Key("e", "sentence", "sentences", "Change the sentences that the voice speaks", _no_sentence,
+        useless=lambda moment: moment.snapshot.network == "ssrn", steers=True),
     Key("left_square_bracket", "older_sample", "older", "Play the sentence one checkpoint earlier",
         _no_samples, show=False),
     Key("right_square_bracket", "newer_sample", "newer", "Play the sentence one checkpoint later",
@@ -250,6 +250,9 @@ KEYS: tuple[Key, ...] = (
     Key("Y", "copy_scp", "copy scp", "Copy the scp command for the selected sample",
         _no_samples, show=False),
     Key("c", "checkpoint", "checkpoint", "Save a checkpoint now", _cannot_write, steers=True),
+    Key("k", "check", "check", "Show the check of the recordings", _no_check),
+    Key("x", "maximise", "maximise", "Maximise a panel, and back",
+        hidden=lambda moment: moment.one_panel),
     Key("z", "zoom_loss", "zoom loss",
         "Show the loss of all steps, the last half or the last 1,000"),
     Key("left", "attention_older", "older attention", "Show an older attention plot",
@@ -258,12 +261,11 @@ KEYS: tuple[Key, ...] = (
         _few_plots, show=False, priority=True),
     Key("n", "draw_attention", "draw attention", "Draw the attention of the current weights",
         _no_attention, show=False, steers=True),
-    Key("k", "check", "check", "Show the check of the recordings", _no_check),
     Key("d", "dismiss_warning", "dismiss", "Dismiss the warning at the top",
         hidden=lambda moment: not moment.warned, show=False),
     *_HELP_KEYS,
 )  # fmt: skip
-"""Keys of the main screen, in the order of the footer."""
+"""Keys of the main screen, in the order of the footer; a narrow one leaves out the last."""
 
 
 CHECK_KEYS: tuple[Key, ...] = (
@@ -292,8 +294,7 @@ CHECK_KEYS: tuple[Key, ...] = (
 
 SCORES_KEYS: tuple[Key, ...] = (
     Key("v,escape", "close", "close", "Back to the run"),
-    Key("w", "why", "why", "Show why the advice says so, and which checkpoint to export",
-        _no_advice),
+    Key("w", "why", "advice", _ADVICE, _no_advice),
     *_HELP_KEYS,
 )  # fmt: skip
 """Keys of the screen of scores, in the order of the footer."""

@@ -227,7 +227,7 @@ class _Adviser:
         if loss is not None and loss.direction == "worse":
             text = f"worse since {loss.since:,}: held-out loss rose from {_loss(loss.best)} to "
             text += _loss(loss.level)
-            return text if judge is not None else f"{text}; listen before you stop"
+            return text if judge is not None else f"{text}; listen to be sure"
         assert judge is not None
         return f"worse: {judge.earlier:,} is better than {judge.newest:,}"
 

@@ -1,6 +1,6 @@
 """The checkpoints of a voice that can speak, and which of them a person means."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from engine.advice.best import find_best, recommend
@@ -59,10 +59,9 @@ def resolve(
     if isinstance(choice, int):
         if choice in entries:
             return entries[choice]
-        steps = ", ".join(f"{step:,}" for step in list(entries)[-_NAMED:])
         raise InputError(
-            f"The voice {voice.folder} has no {name} checkpoint of step {choice:,}; there are "
-            f"{steps}."
+            f"The voice {voice.folder} has no {name} checkpoint of step {choice:,}; "
+            f"{_named(sorted(entries), choice)}."
         )
     for one in _kept(voice, network):
         if one.best if choice == "best" else one.base:
@@ -76,6 +75,15 @@ def resolve(
         f"The voice {voice.folder} has no base of {name}: it was trained from scratch, or the base "
         f"was removed; give a step."
     )
+
+
+def _named(steps: Sequence[int], choice: int) -> str:
+    """Name the steps that there are; of many, those that are nearest to a choice."""
+    nearest = sorted(sorted(steps, key=lambda step: abs(step - choice))[:_NAMED])
+    listed = ", ".join(f"{step:,}" for step in nearest)
+    if len(nearest) == len(steps):
+        return f"there are {listed}"
+    return f"the nearest of {len(steps):,} are {listed}"
 
 
 def why_best(

@@ -142,6 +142,7 @@ def _steps(voice: Voice, network: NetworkName, choices: Sequence[Choice]) -> lis
     meant = {resolve(voice, network).step} if not choices else set()
     for choice in choices:
         if choice == "all":
+            resolve(voice, network)  # says why there is none
             meant |= {entry.step for entry in voice.checkpoints(network)}
         else:
             meant.add(resolve(voice, network, choice).step)

@@ -18,18 +18,20 @@ StepChoice = Annotated[int, Meta(ge=0, le=MAX_NUMBER)] | Literal["best", "base"]
 _STEP = re.compile(r"([0-9]{1,10}|[0-9]{1,3}(?:,[0-9]{3}){1,3})(k?)", re.ASCII)
 
 
-def parse_step(text: str, option: str) -> StepChoice:
+def parse_step(text: str, option: str, *, or_word: str = "") -> StepChoice:
     """Read which checkpoint is meant: `12000`, `12,000`, `12k`, `best` or `base`.
 
     Raises:
-        InputError: it is none of these; the message names the option.
+        InputError: it is none of these; the message names the option, and another word
+            that it takes.
     """
     word = text.strip().lower()
     if word in ("best", "base"):
         return "best" if word == "best" else "base"
     match = _STEP.fullmatch(word)
     if match is None:
-        raise InputError(f"{option} is {text!r}; write a step such as 12000, or best, or base.")
+        words = " or ".join(filter(None, ["a step such as 12000, or best, or base", or_word]))
+        raise InputError(f"{option} is {text!r}; write {words}.")
     return int(match[1].replace(",", "")) * (1000 if match[2] else 1)
 
 

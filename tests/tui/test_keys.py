@@ -68,7 +68,7 @@ async def test_a_key_that_does_nothing_now_says_why():
         for snapshot, key, why in (
             (preparing(), "c", "training is still being prepared"),
             (preparing(), "r", "there is no sample yet; a makes one"),
-            (training(attention=()), "left", "there is only one attention plot"),
+            (training(attention=()), "left", "there is no attention plot yet"),
             (training(phase=Phase.AT_STOP), "p", "the run is at its stop; s sets a later one"),
             (training(checkpoint_step=871_204), "c", "step 871,204 is already saved"),
             (training(), "o", "only samples of a held-out recording have an original"),
@@ -116,9 +116,9 @@ async def test_help_lists_every_key_and_why_some_are_disabled():
 
 @pytest.mark.slow
 async def test_help_says_what_a_key_does_here():
-    async with opened(training()) as run:
+    async with opened(training(), size=(120, 40)) as run:
         assert "e sentences" in run.lines[-1]
-    async with opened(training(network="ssrn")) as run:
+    async with opened(training(network="ssrn"), size=(120, 40)) as run:
         assert "e sentences" not in run.lines[-1]
         await run.press("question_mark")
         assert "a  Play a held-out recording as the current SSRN rebuilds it" in run.text

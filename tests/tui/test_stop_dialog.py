@@ -89,7 +89,9 @@ async def test_at_the_budget_it_asks_for_a_larger_one():
         await run.press("s")
         assert run.answer == "budget $"
         assert "$0.65 is spent: enter a new total" in run.text
-        await run.press("enter", *"40")
+        await run.press("enter", *"none")
+        assert "no budget" in run.text
+        await run.press(*["backspace"] * 4, *"40")
         assert "budget $40.00: about step" in run.text
         await run.press("enter")
         assert run.at_home

@@ -47,6 +47,17 @@ async def test_the_demo_says_at_its_stop_what_comes_next():
         assert "Stopped at 871,204, saved.  a hear it · e sentence · s later stop · q" in run.text
         sharpen = "voicecoach demo --voice voices/demo --network ssrn"
         assert f"Next, for a clearer sound: {sharpen}" in run.text
+        best = Recommendation("text2mel", 870_000, ("least held-out loss (0.1)",), "not sure")
+        await run.change(recommended=best)
+        assert "★ Export 870,000: not sure.  w why" in run.text
+        assert "Stopped at 871,204, saved; ends at 14:07 unless a key is pressed." in run.text
+        assert run.app.run_screen.notice.size.height == 4
+        assert run.app.run_screen.loss.size.height > 4
+        await run.press("w")
+        assert "Next, for a clearer sound:" in run.text
+        assert sharpen in run.text
+        await run.press("escape")
+        await run.change(recommended=None)
         await run.resize((40, 15))
         assert "Ends at 14:07 unless a key is" in run.text
         assert "The machine still costs $0.99/h" in run.text
@@ -54,7 +65,6 @@ async def test_the_demo_says_at_its_stop_what_comes_next():
     assert first == "saved"
     train = "voicecoach train recordings --voice voices/mine --from voices/demo"
     assert last.split(":") == ["to train on them", f"{train:>{len(last) - 17}}"]
-    best = Recommendation("text2mel", 870_000, ("least held-out loss (0.1)",), "not sure")
     [export] = next_lines(replace(stopped, demo=False, recommended=best))
     assert export.startswith("to export the best, 870,000:  voicecoach export ")
     assert " --step 870000 --out " in export

@@ -174,10 +174,10 @@ async def test_a_large_screen_has_three_columns_with_the_checkpoints():
 async def test_a_narrow_footer_cuts_off_neither_help_nor_quit():
     async with opened(training()) as run:
         for width, bottom in (
-            (53, "a l s p e tab r v b c z k ? help q quit"),
-            (64, "a audition l listen s stop at p e x r v b c z k ? help q quit"),
-            (80, "a audition l listen s stop at p pause e sentences x r v b c z k ? help q quit"),
-            (20, "a l s p e tab r ? q"),
+            (53, "a l s p tab v w r e b c k z ? help q quit"),
+            (64, "a audition l listen s stop at p pause v scores ? help q quit"),
+            (80, "a audition l listen s stop at p pause v scores w advice r replay ? help q quit"),
+            (20, "a l s p tab v w ? q"),
         ):
             await run.resize((width, 20 if width < 80 else 24))
             await run.look()

@@ -25,14 +25,17 @@ def evaluate(
         list[str] | None,
         typer.Option(
             metavar="STEP|best|base|all",
-            help="A checkpoint; repeatable.",
+            help="A checkpoint; repeatable. Those that were measured before are only shown.",
             show_default="all",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     ascii_only: AsciiOption = None,
 ) -> int:
-    """Measure checkpoints of a voice: attention, sound, held-out loss; 1 if some cannot be."""
+    """Measure checkpoints of a voice: attention, sound, held-out loss.
+
+    Exit code 1: some checkpoint cannot be measured.
+    """
     from engine.jobs.evaluate import evaluate as run
     from tui.reports.evaluation import print_evaluated
     from tui.reports.info import print_json
@@ -49,4 +52,5 @@ def evaluate(
 
 
 def _choice(text: str) -> "Choice":
-    return "all" if text.strip().lower() == "all" else parse_step(text, "--step")
+    word = text.strip().lower()
+    return "all" if word == "all" else parse_step(text, "--step", or_word="all")

@@ -37,5 +37,7 @@ def _require_html(out: Path) -> None:
         raise InputError(f"--out {out}: give a name that ends in .html.")
     if out.is_dir():
         raise InputError(f"--out {out} is a folder; name a file in it.")
+    if out.parent.exists() and not out.parent.is_dir():
+        raise InputError(f"--out {out}: {out.parent} is a file, not a folder.")
     if not out.parent.is_dir():
         raise InputError(f"--out {out}: there is no folder {out.parent}; make it first.")

@@ -10,6 +10,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from engine.formatting import printable
+from engine.jobs.demo import next_commands
 from engine.run.evaluation import Recommendation
 from engine.run.snapshot import Snapshot
 from tui.screens.dialog import Dialog
@@ -77,6 +78,8 @@ class AdviceDialog(Dialog[bool]):
             lines += [Content(""), recommended_words(best), *self._reasons(best.reasons)]
         if command:
             lines += [_key("y", "copies the command that does it:"), Content(printable(command))]
+        for what, following in next_commands(snapshot)[:1]:
+            lines += [Content(""), Content(f"Next, {what}:"), Content(printable(following))]
         lines += [Content(""), _key("v", "shows the measures of every checkpoint.")]
         if not snapshot.price:
             lines.append(_hint("Without --price there is no cost beside the steps."))

@@ -138,7 +138,7 @@ class HelpDialog(Dialog[None]):
 class KeysFooter(Footer):
     """The keys in the order of the screen's table, wherever the focus is.
 
-    Where there is no room for all labels, letters stand alone.
+    Where there is no room for all, the last are left out; the help has them.
     """
 
     def __init__(self) -> None:
@@ -199,8 +199,8 @@ def _first_name(key: Key) -> str:
 def fitting_labels(keys: Sequence[tuple[str, str]], width: int) -> list[str | None]:
     """Choose what stands behind each key of a footer, so that none is cut off.
 
-    Of keys and their labels, the last two, help and quit, keep theirs longest; the others lose
-    them from the end, and all of them below 60 columns. None leaves the key itself out.
+    Of keys and their labels, the last two, help and quit, stay; of the others, those at the end
+    are left out (None). Below 60 columns the others have no labels.
     """
     others = range(len(keys) - 2)
     labels: list[str | None] = [label for _, label in keys]
@@ -216,8 +216,9 @@ def fitting_labels(keys: Sequence[tuple[str, str]], width: int) -> list[str | No
         # A gap stands before the last two, where the last cell of all has none behind it.
         return sum(cells) > width
 
-    for instead, places in (("", [*reversed(others), -2, -1]), (None, [*reversed(others)])):
-        for place in places:
-            if is_too_wide():
-                labels[place] = instead
+    if width < _FIRST_WIDTH_WITH_LABELS:
+        for place in (-2, -1):
+            labels[place] = "" if is_too_wide() else labels[place]
+    for place in reversed(others):
+        labels[place] = None if is_too_wide() else labels[place]
     return labels

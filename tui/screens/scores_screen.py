@@ -32,6 +32,7 @@ class ScoresScreen(KeyedScreen):
 
     KEYS: ClassVar[tuple[Key, ...]] = SCORES_KEYS
     BINDINGS: ClassVar[list[BindingType]] = [key.binding for key in SCORES_KEYS]
+    DROPS_DISABLED = True
     AUTO_FOCUS = "#scores"
 
     def __init__(self, run: "RunScreen", snapshot: Snapshot) -> None:

@@ -105,7 +105,9 @@ def read_answer(
         return StopAt(None), "no stop: trains until you stop it"
     word, _, rest = text.partition(" ")
     if word.lower() == _BUDGET:
-        return _read_budget(rest, snapshot, now)
+        # The dollar sign may stand before the answer already.
+        without = rest.replace("$", "", 1).strip().lower() == NONE
+        return _read_budget(NONE if without else rest, snapshot, now)
     rule = parse_stop(text, now=now)
     point = rule.resolve(snapshot.step, snapshot.voice_seconds, snapshot.spent, snapshot.price)
     words = _where_and_when(point, snapshot, now)

@@ -20,6 +20,8 @@ _DEFAULT_WIDTH = 78
 """Cells of the narrowest usual screen, for as long as the width is not known."""
 _WIDTH_FOR_COMMAND, _HEIGHT_FOR_COMMAND = 60, 20
 """The size from which on the command that exports a checkpoint has room at the stop."""
+_ROOMY_FROM = 30
+"""Rows of a screen that make room for more than what has to be known at the stop."""
 _RENT = "the machine still costs"
 
 
@@ -51,20 +53,7 @@ class Notice(Vertical):
         spot, mirror = spot_words(snapshot, now), mirror_words(snapshot)
         warning = self._warning_words(snapshot)
         used_up = used_up_words(snapshot, reading=self._reading)
-        phase = phase_words(snapshot, reading=self._reading)
-        size = self.app.size
-        brief = size.width < _WIDTH_FOR_COMMAND or size.height < _HEIGHT_FOR_COMMAND
-        recommended = recommended_words(snapshot, brief=brief)
-        words = _below(
-            spot,
-            mirror,
-            warning,
-            used_up,
-            phase,
-            recommended,
-            idle_words(snapshot),
-            next_words(snapshot),
-        )
+        words = _below(spot, mirror, warning, used_up, *self._phase_words(snapshot))
         kinds = {"-mirror": mirror, "-warned": _below(warning, used_up), "-spot": spot}
         classes = [f"-{snapshot.phase.name.lower()}", *(k for k in kinds if kinds[k].plain)]
         progress = snapshot.progress if snapshot.phase is Phase.PREPARING else None
@@ -81,6 +70,22 @@ class Notice(Vertical):
         self._bar.display = total > 0
         if total:
             self._bar.update(progress=done, total=total)
+
+    def _phase_words(self, snapshot: Snapshot) -> tuple[Content, ...]:
+        """What the phase and the machine call for, and at the stop first what to export.
+
+        A screen of few rows keeps them for its panels: there `w` has the rest.
+        """
+        size = self.app.size
+        width = self.content_size.width or _DEFAULT_WIDTH
+        brief = size.width < _WIDTH_FOR_COMMAND or size.height < _HEIGHT_FOR_COMMAND
+        recommended = recommended_words(snapshot, width, brief=brief)
+        idle = idle_words(snapshot)
+        if recommended.plain and size.height < _ROOMY_FROM:
+            stopped = _stopped_in_a_line(snapshot, reading=self._reading)
+            return recommended, stopped, _saving_trouble(snapshot), idle
+        phase = phase_words(snapshot, reading=self._reading)
+        return recommended, phase, idle, next_words(snapshot)
 
     def warns(self, snapshot: Snapshot) -> bool:
         """Whether there is a warning that can be dismissed."""
@@ -284,14 +289,24 @@ def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
     return _offer(f"{stopped}, saved.", *keys, reading=reading)
 
 
-def recommended_words(snapshot: Snapshot, *, brief: bool) -> Content:
-    """Say at the stop which checkpoint to export, how sure that is, and how it is done."""
+def recommended_words(snapshot: Snapshot, width: int, *, brief: bool) -> Content:
+    """Say at a saved stop which checkpoint to export, how sure that is, and how it is done."""
     best = snapshot.recommended
-    if best is None or snapshot.phase is not Phase.AT_STOP:
+    if best is None or snapshot.phase is not Phase.AT_STOP or not snapshot.saved:
         return Content("")
-    sure = "" if brief or not best.certainty else f": {printable(best.certainty)}."
-    words = _offer(f"★ Export {best.step:,}{sure}", ("w", "why and how" if brief else "why"))
-    return words if brief else _below(words, Content(printable(snapshot.export_command)))
+    if brief:
+        return _offer(f"★ Export {best.step:,}", ("w", "why and how"))
+    sure = f": {printable(best.certainty)}." if best.certainty else ""
+    text = in_lines(f"★ Export {best.step:,}{sure}", width, 1, len("  w why"))
+    return _below(_offer(text, ("w", "why")), Content(printable(snapshot.export_command)))
+
+
+def _stopped_in_a_line(snapshot: Snapshot, *, reading: bool) -> Content:
+    """Say that the run is at its stop, and when it ends: the footer has the keys."""
+    stopped, at = f"Stopped at {snapshot.step:,}, saved", snapshot.wait_ends_at
+    where = " on another screen" if reading else ""
+    ends = "" if at is None else f"; ends at {clock(at)} unless a key is pressed{where}"
+    return Content.styled(f"{stopped}{ends}.", "bold")
 
 
 def next_words(snapshot: Snapshot) -> Content:

@@ -27,8 +27,8 @@ _NO_CHANGE = 0.05
 _NOISE_OF_DEVICES = re.compile(r"NVIDIA |GeForce | \d+GB( HBM\w*)?")
 _STALLED_SECONDS = 15.0
 """A checkpoint or an evaluation takes less."""
-_TWO_LINES_FROM = 20
-"""Rows of a screen that make room for a second line of advice."""
+_TWO_LINES_FROM, _TWO_LINES_AT_STOP_FROM = 20, 30
+"""Rows of a screen that make room for a second line of advice; at the stop more is said below."""
 _PHASE_STYLES = {
     Phase.PREPARING: "$secondary",
     Phase.CHECKED: "bold $accent",
@@ -74,8 +74,9 @@ class Status(Vertical):
         ]
         if losses or width != self._width:
             lines.append(loss_line(snapshot, width))
-            short = self.app.size.height < _TWO_LINES_FROM
-            self._advice.show(snapshot.advice, width, 1 if short else 2)
+            at_stop = snapshot.phase is Phase.AT_STOP
+            enough = _TWO_LINES_AT_STOP_FROM if at_stop else _TWO_LINES_FROM
+            self._advice.show(snapshot.advice, width, 2 if self.app.size.height >= enough else 1)
         self._width = width
         for widget, text in zip(self._lines, lines, strict=False):
             widget.show(text)

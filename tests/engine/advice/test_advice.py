@@ -63,7 +63,7 @@ def evaluation(step, skipped, sentences=12, misread=0):
         (is_flat, (5, 5), "flat", "14,000 is as good as 26,000"),
         (is_flat, (9, 2), "improving", "better than 14,000 in skipped"),
         (is_flat, (2, 9), "worse", "14,000 is better than 26,000"),
-        (overfits, None, "worse", "listen before you stop"),
+        (overfits, None, "worse", "listen to be sure"),
         (overfits, (5, 5), "worse", "held-out loss rose from 0.55"),
         (overfits, (9, 2), "improving", "though held-out loss does not"),
         (improves, (2, 9), "unknown", "14,000 is better than 26,000: listen"),

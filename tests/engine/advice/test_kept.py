@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from engine.advice import kept as kept_module
 from engine.advice.kept import kept_checkpoints, resolve, with_source_step
 from engine.errors import InputError
 from engine.run.options import TrainOptions
@@ -33,7 +34,7 @@ def voice(make_voice):
     return voice
 
 
-def test_the_best_has_the_least_held_out_loss_and_of_equal_ones_is_earliest(voice):
+def test_the_best_has_the_least_held_out_loss_and_of_equal_ones_is_earliest(voice, monkeypatch):
     voice.save_checkpoints("text2mel", {100: None, 1_000: 0.9, 2_050: 0.5, 3_099: 0.5, 4_000: 0.7})
     voice.save_checkpoints("ssrn", {7: None})
     kept = kept_checkpoints(voice)
@@ -57,6 +58,10 @@ def test_the_best_has_the_least_held_out_loss_and_of_equal_ones_is_earliest(voic
     ):
         with pytest.raises(InputError, match=words):
             resolve(voice, "ssrn", choice)
+    with monkeypatch.context() as few:
+        few.setattr(kept_module, "_NAMED", 2)
+        with pytest.raises(InputError, match="the nearest of 5 are 100, 1,000"):
+            resolve(voice, "text2mel", 150)
 
 
 @pytest.mark.slow
