@@ -9,6 +9,8 @@ import pytest
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.data.clips import Limits
 from engine.errors import EngineError
+from engine.evaluation import evaluate
+from engine.evaluation.judges import Judges
 from engine.evaluation.worker import Request, serve
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
@@ -148,7 +150,9 @@ def test_training_pays_little_for_it_and_waits_for_no_disk(judged, program, monk
 
 
 @pytest.mark.slow
-def test_the_process_evaluates_and_says_why_not(make_voice, tmp_path):
+def test_the_process_evaluates_and_says_why_not(make_voice, tmp_path, monkeypatch):
+    absent = "voicecoach[judge] is not installed"
+    monkeypatch.setattr(evaluate, "open_judges", lambda *_, **__: Judges({}, (), absent, ()))
     folder = make_voice(
         text2mel=5, limits=Limits(max_coarse_frames=12), dataset=tmp_path, sentences=("Hello.",)
     ).folder
@@ -157,7 +161,7 @@ def test_the_process_evaluates_and_says_why_not(make_voice, tmp_path):
     replies = []
     serve(requests, replies.append)
     first, second, third = [one for one in replies if one.done]
-    assert (first.evaluation.step, first.trouble) == (5, "")
+    assert (first.evaluation.step, first.trouble, first.judge_absent) == (5, "", absent)
     assert first.evaluation.sentences[0].measures["focus"] > 0
     assert "no Text2Mel checkpoint of step 4" in second.trouble
     assert "There is no voice in" in third.trouble
