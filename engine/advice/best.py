@@ -143,10 +143,13 @@ class _Known:
 
         One that the judge has not measured yet must have the least of all.
         """
-        least, best = self._least_loss(self.steps), self.duels.best if self.duels else None
-        if least is None or best is None:
-            assert least is not None or best is not None
-            return best if least is None else least
+        least = self._least_loss(self.steps)
+        if self.duels is None:
+            assert least is not None  # something was measured
+            return least
+        best = self.duels.best
+        if least is None:
+            return best
         # The loss must not vote for its own choice.
         heard = duels_between(self.evaluations, without=("held_out",))
         beaten = heard.beaten_by(best) if heard is not None else set()
