@@ -321,14 +321,8 @@ class Snapshot:
     @property
     def export_command(self) -> str:
         """The shell command that exports the recommended checkpoint; empty without one."""
-        if self.recommended is None:
-            return ""
-        step, option = self.recommended.step, "--step"
-        if self.recommended.network == "ssrn":
-            option = "--ssrn-step"
-        folder = shlex.quote(str(self.voice_folder))
-        out = shlex.quote(f"{self.voice}-{step}")
-        return f"voicecoach export {folder} {option} {step} --out {out}"
+        best = self.recommended
+        return "" if best is None else best.export_command(self.voice_folder, self.voice)
 
     @property
     def is_flat(self) -> bool:
