@@ -1,7 +1,11 @@
-"""The measures of an evaluation: what each means, and which way is better. Needs no torch."""
+"""The measures of an evaluation: what each means, which way is better, how checkpoints did."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Literal
+
+from engine.run.evaluation import CheckpointScores, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,8 @@ class Measure:
     ranked: bool = False
     """Whether it counts in the judge's rank: those together order every series of the study. Others
     take a clear voice for the better one even where it is another speaker's."""
+    beside: str = ""
+    """The measure in whose chart this one is drawn, too."""
 
 
 MEASURES: dict[str, Measure] = {
@@ -37,6 +43,7 @@ MEASURES: dict[str, Measure] = {
         "held-out loss in training",
         "lower",
         "The same of the weights in training, which the EMA smooths.",
+        beside="held_out",
     ),
     "finished": Measure(
         "finished",
@@ -119,3 +126,57 @@ MEASURES: dict[str, Measure] = {
         sound=True,
     ),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreCurve:
+    """A measure over the checkpoints of which it was taken."""
+
+    measure: Measure
+    scores: tuple[tuple[int, Score], ...]
+    """By step, oldest first; at least one."""
+    ceiling: float | None = None
+    """What the recordings score themselves, where they can be measured so."""
+    beside: "ScoreCurve | None" = None
+    """The measure that is drawn in the same chart."""
+
+    @property
+    def is_steady(self) -> bool:
+        """Whether it is the same at every checkpoint, of which there are several."""
+        return len(self.scores) > 1 and len({score for _, score in self.scores}) == 1
+
+    @property
+    def best(self) -> tuple[int, Score]:
+        """The best by this measure alone; of equal ones the earliest."""
+        sign = -1 if self.measure.better == "higher" else 1
+        return min(self.scores, key=lambda one: (sign * one[1].mean, one[0]))
+
+
+def in_order(names: Iterable[str]) -> list[str]:
+    """Put measures in the order in which they are shown: those of the judge's rank first."""
+    wanted = set(names)
+    ordered = sorted(MEASURES, key=lambda name: not MEASURES[name].ranked)
+    return [name for name in ordered if name in wanted]
+
+
+def score_curves(checkpoints: Sequence[CheckpointScores]) -> dict[str, ScoreCurve]:
+    """What is shown of checkpoints, oldest first: a curve for each measure, by name and in order.
+
+    Without what was not measured, is not to be shown, or is not finite.
+    """
+    curves: dict[str, ScoreCurve] = {}
+    for name in in_order(MEASURES):
+        measure = MEASURES[name]
+        scores = tuple(
+            (one.step, score)
+            for one in checkpoints
+            if (score := one.scores.get(name)) and isfinite(score.low + score.mean + score.high)
+        )
+        if scores and measure.shown:
+            ceilings = [one.ceilings[name] for one in checkpoints if name in one.ceilings]
+            curves[name] = ScoreCurve(measure, scores, ceilings[-1] if ceilings else None)
+    for name, curve in list(curves.items()):
+        if curve.measure.beside in curves:
+            other = curves[curve.measure.beside]
+            curves[curve.measure.beside] = replace(other, beside=curves.pop(name))
+    return curves

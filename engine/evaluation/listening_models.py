@@ -8,6 +8,7 @@ import importlib
 import re
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -83,9 +84,8 @@ def edit_distance(first: str, second: str) -> int:
 def load_naturalness() -> Callable[[Sound, str], float]:
     """Return what predicts how natural listeners would find a sound, from 1 to 5 (Distill-MOS)."""
     sqa: Any = _import_without_torchaudio("distillmos.sqa")
-    model = sqa.ConvTransformerSQAModel(load_weights=False).eval()
-    weights = torch.load(sqa.DEFAULT_WEIGHTS_CHKPT, map_location="cpu", weights_only=True)
-    model.load_state_dict(weights["model"])
+    with redirect_stdout(None):  # it prints where its weights are
+        model = sqa.ConvTransformerSQAModel().eval()
 
     @torch.inference_mode()
     def naturalness(sound: Sound, _: str) -> float:

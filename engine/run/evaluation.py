@@ -1,6 +1,8 @@
 """What was measured of a checkpoint, which one is best, and whether it pays to go on."""
 
+import shlex
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -122,6 +124,12 @@ class Recommendation:
     def words(self) -> str:
         """The step, why it and how sure, in a sentence without its full stop."""
         return f"{self.step:,}: {'; '.join((*self.reasons, self.certainty))}"
+
+    def export_command(self, folder: Path, voice: str) -> str:
+        """The shell command that exports it from the folder of a voice of this name."""
+        option = "--ssrn-step" if self.network == "ssrn" else "--step"
+        out = shlex.quote(f"{voice}-{self.step}")
+        return f"voicecoach export {shlex.quote(str(folder))} {option} {self.step} --out {out}"
 
 
 AdviceKind = Literal["improving", "flat", "worse", "misread", "unknown"]

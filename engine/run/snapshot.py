@@ -276,6 +276,9 @@ class Snapshot:
     """What the judge measured of the network's checkpoints, oldest first."""
     evaluating: int | None = None
     """The step of the checkpoint that is being evaluated at this moment."""
+    judge_waits: str = ""
+    """Why checkpoints are not evaluated now, or why that takes long, in a sentence without its full
+    stop; empty while there is nothing to wait for."""
     judge_absent: str = ""
     """Why models take no part in the evaluation: `voicecoach[judge] is not installed`."""
     advice: Advice | None = None
@@ -318,14 +321,8 @@ class Snapshot:
     @property
     def export_command(self) -> str:
         """The shell command that exports the recommended checkpoint; empty without one."""
-        if self.recommended is None:
-            return ""
-        step, option = self.recommended.step, "--step"
-        if self.recommended.network == "ssrn":
-            option = "--ssrn-step"
-        folder = shlex.quote(str(self.voice_folder))
-        out = shlex.quote(f"{self.voice}-{step}")
-        return f"voicecoach export {folder} {option} {step} --out {out}"
+        best = self.recommended
+        return "" if best is None else best.export_command(self.voice_folder, self.voice)
 
     @property
     def is_flat(self) -> bool:

@@ -24,7 +24,7 @@ def _a_terminal_with_colours(monkeypatch, tmp_path):
 
 @pytest.fixture
 def _measures_of_the_tests(monkeypatch):
-    monkeypatch.setattr("tui.screens.scores_screen.MEASURES", MEASURES)
+    monkeypatch.setattr("engine.advice.measures.MEASURES", MEASURES)
 
 
 @pytest.fixture(autouse=True, scope="session")

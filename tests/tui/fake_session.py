@@ -176,7 +176,9 @@ def series(**fields: object) -> Snapshot:
 _RANKED = partial(Measure, ranked=True)
 MEASURES = {
     "held_out": _RANKED("held-out loss", "lower", "A gap to training is normal, a rise is not."),
-    "held_out_training": _RANKED("held-out loss in training", "lower", "Without the EMA."),
+    "held_out_training": _RANKED(
+        "held-out loss in training", "lower", "Without the EMA.", beside="held_out"
+    ),
     "clipping": _RANKED("clipping", "lower", "Too loud.", "%", shown=False),
     "skipped": _RANKED("skipped", "lower", "Share of the text in words passed over.", "%"),
     "pace": Measure("pace", "lower", "How far the length is off.", "%"),

@@ -85,9 +85,8 @@ def _recommended(run: Snapshot) -> dict[str, str] | None:
     best = run.recommended
     if best is None:
         return None
-    why = "; ".join(filter(None, (*best.reasons, best.certainty)))
     return {
-        "text": printable(f"Export {NETWORK_TITLES[best.network]} {best.step:,}: {why}"),
+        "text": printable(f"Export {NETWORK_TITLES[best.network]} {best.words}"),
         "command": printable(run.export_command),
     }
 

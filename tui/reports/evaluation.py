@@ -1,6 +1,5 @@
 """What `voicecoach evaluate` prints: measures of checkpoints with intervals, and the best."""
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -8,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from engine.advice.measures import MEASURES
+from engine.advice.measures import ScoreCurve, score_curves
 from engine.formatting import plural, printable
 from engine.run.evaluation import CheckpointScores, Evaluation, Score
 from tui.formatting import figure, interval
@@ -26,33 +25,31 @@ def print_evaluated(done: "Evaluated") -> None:
     console = Console(markup=False, highlight=False, emoji=False)
     per_table = max(1, (console.width - _TITLE - _RECORDINGS) // _CELL)
     scores = done.scores
+    curves = [
+        curve for one in score_curves(scores).values() for curve in (one, one.beside) if curve
+    ]
     for first in range(0, len(scores), per_table):
-        console.print(_table(scores[first : first + per_table], done))
+        console.print(_table(scores[first : first + per_table], curves, done))
     for line in _lines(done):
         console.print(Text(printable(line)), soft_wrap=True)
 
 
-def _table(scores: Sequence[CheckpointScores], done: "Evaluated") -> Table:
+def _table(
+    scores: Sequence[CheckpointScores], curves: Sequence[ScoreCurve], done: "Evaluated"
+) -> Table:
     table = Table(box=None, padding=(0, 1, 0, 0))
     table.add_column("mean and 95 % interval", max_width=_TITLE - 1)
-    marks = {one.step: _marks(done, one.step) for one in scores}
     for one in scores:
-        table.add_column(f"{one.step:,}{marks[one.step]}", max_width=_CELL - 1)
-    shown = [
-        name for name, one in MEASURES.items()
-        if one.shown and any(name in each.scores for each in scores)
-    ]  # fmt: skip
-    ceilings = {name: one.ceilings[name] for one in scores for name in one.ceilings}
-    if ceilings:
+        table.add_column(f"{one.step:,}{_marks(done, one.step)}", max_width=_CELL - 1)
+    with_ceilings = any(curve.ceiling is not None for curve in curves)
+    if with_ceilings:
         table.add_column("recordings")
-    for name in shown:
-        measure = MEASURES[name]
-        cells = [
-            _interval(one.scores[name], measure.unit) if name in one.scores else "–"
-            for one in scores
-        ]
-        ceiling = figure(ceilings[name], measure.unit) if name in ceilings else ""
-        table.add_row(measure.title, *cells, *([ceiling] if ceilings else []))
+    for curve in curves:
+        unit, known = curve.measure.unit, dict(curve.scores)
+        cells = [_interval(known[one.step], unit) if one.step in known else "–" for one in scores]
+        if with_ceilings:
+            cells.append("" if curve.ceiling is None else figure(curve.ceiling, unit))
+        table.add_row(curve.measure.title, *cells)
     if won := done.won:
         places = {step: place for place, step in enumerate(won, 1)}
         table.add_row("judge's rank", *(_place(one.step, places, won) for one in scores))
@@ -63,6 +60,8 @@ def _table(scores: Sequence[CheckpointScores], done: "Evaluated") -> Table:
 
 
 def _place(step: int, places: Mapping[int, int], won: Mapping[int, float]) -> str:
+    if step not in places:
+        return "–"
     return f"{places[step]} of {len(won)} ({100 * won[step]:.0f} % won)"
 
 
@@ -85,11 +84,8 @@ def _lines(done: "Evaluated") -> Iterator[str]:
     if done.absent:
         yield f"not measured: {done.absent}"
     if (best := done.recommended) is not None:
-        yield f"recommended: {best.step:,}: {'; '.join(best.reasons)}; {best.certainty}"
-        option = "--ssrn-step" if done.network == "ssrn" else "--step"
-        folder = shlex.quote(str(done.voice.folder))
-        out = shlex.quote(f"{done.voice.name}-{best.step}")
-        yield f"next: voicecoach export {folder} {option} {best.step} --out {out}"
+        yield f"recommended: {best.words}"
+        yield f"next: {best.export_command(done.voice.folder, done.voice.name)}"
 
 
 def _misread(evaluations: Sequence[Evaluation]) -> Iterator[str]:

@@ -1,8 +1,5 @@
 """What was measured of each checkpoint: a small curve for each measure; opens on `v`."""
 
-from collections.abc import Iterable
-from dataclasses import replace
-from math import isfinite
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -11,14 +8,14 @@ from textual.containers import Grid, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from engine.advice.measures import MEASURES
+from engine.advice.measures import ScoreCurve, in_order, score_curves
 from engine.choices import NETWORK_TITLES
 from engine.formatting import plural, printable
 from engine.run.snapshot import Snapshot
 from tui.keys import SCORES_KEYS, Key, Moment
 from tui.screens.advice_dialog import AdviceDialog, recommended_words
 from tui.screens.keyed_screen import KeyedScreen, KeysFooter
-from tui.widgets.score_plot import Measured, ScorePlot
+from tui.widgets.score_plot import ScorePlot, newest_words
 from tui.widgets.status_line import Part, StatusLine, line
 
 if TYPE_CHECKING:
@@ -28,8 +25,6 @@ _COLUMNS = ((180, 4), (112, 3), (60, 2), (0, 1))
 """Columns of a screen, and how many panels stand side by side in them."""
 _PANEL_ROWS = (9, 20)
 """Rows of the lowest panel and of the highest."""
-_BESIDE = {"held_out": "held_out_training"}
-"""Measures that are shown in the panel of another."""
 
 
 class ScoresScreen(KeyedScreen):
@@ -82,30 +77,31 @@ class ScoresScreen(KeyedScreen):
         if not self.is_mounted:
             return
         self._heading.show(_heading(snapshot, self._heading.content_size.width))
-        measured = measured_of(snapshot)
-        steady = [name for name, one in measured.items() if one.is_steady]
-        without = _without_plots([measured.pop(name) for name in steady], snapshot.judge_absent)
+        curves = score_curves(snapshot.scores)
+        steady = [name for name, one in curves.items() if one.is_steady]
+        without = _without_plots([curves.pop(name) for name in steady], snapshot)
         for place, words in ((self._verdict, _verdict(snapshot)), (self._without, without)):
             if words != place.content:
                 place.update(words)
                 place.display = bool(words.plain)
-        self._show_plots(measured)
+        self._show_plots(curves)
         self.refresh_keys()
 
-    def _show_plots(self, measured: dict[str, Measured]) -> None:
-        new = {name: ScorePlot(name) for name in measured if name not in self._plots}
+    def _show_plots(self, curves: dict[str, ScoreCurve]) -> None:
+        new = {name: ScorePlot(name) for name in curves if name not in self._plots}
         there = [name for name, plot in self._plots.items() if plot.display]
-        if new or list(measured) != there:
+        if new or list(curves) != there:
             self._plots |= new
-            self._plots = {name: self._plots[name] for name in _in_order(self._plots)}
+            self._plots = {name: self._plots[name] for name in in_order(self._plots)}
             self._grid.mount(*new.values())
             places = {plot.id: place for place, plot in enumerate(self._plots.values())}
             self._grid.sort_children(key=lambda plot: places[plot.id])
             for name, plot in self._plots.items():
-                plot.display = name in measured
+                plot.display = name in curves
             self.call_after_refresh(self._fit)
-        for name, one in measured.items():
-            self._plots[name].show(one)
+        best = self.snapshot.recommended
+        for name, one in curves.items():
+            self._plots[name].show(one, best.step if best else None)
 
     @property
     def moment(self) -> Moment:
@@ -131,38 +127,17 @@ class ScoresScreen(KeyedScreen):
         self._run.action_leave()
 
 
-def _in_order(names: Iterable[str]) -> list[str]:
-    """Put measures in the order of their table, those that decide before the others."""
-    return sorted(names, key=lambda name: (not MEASURES[name].ranked, [*MEASURES].index(name)))
-
-
-def measured_of(snapshot: Snapshot) -> dict[str, Measured]:
-    """Return what there is to show of each measure that was taken, those that decide first."""
-    best = snapshot.recommended.step if snapshot.recommended else None
-    shown = {}
-    for name in _in_order(MEASURES):
-        measure = MEASURES[name]
-        scores = tuple(
-            (one.step, score)
-            for one in snapshot.scores
-            if (score := one.scores.get(name)) and isfinite(score.low + score.mean + score.high)
-        )
-        if scores and measure.shown:
-            ceiling = snapshot.scores[-1].ceilings.get(name)
-            shown[name] = Measured(measure, scores, (), ceiling, best)
-    for name, other in _BESIDE.items():
-        if name in shown and other in shown:
-            means = tuple((step, score.mean) for step, score in shown.pop(other).scores)
-            shown[name] = replace(shown[name], others=means)
-    return shown
-
-
-def _without_plots(steady: list[Measured], judge_absent: str) -> Content:
-    """Name the measures that are the same everywhere, and say which were not taken."""
-    same = ", ".join(f"{one.measure.title} {one.newest}" for one in steady)
+def _without_plots(steady: list[ScoreCurve], snapshot: Snapshot) -> Content:
+    """Name the measures that are the same everywhere, and say what was not measured, and why."""
+    same = ", ".join(f"{one.measure.title} {newest_words(one)}" for one in steady)
     lines = [f"The same at every checkpoint: {same}."] if same else []
-    lines += [printable(judge_absent)] if judge_absent else []
+    lines += [_sentence(snapshot.judge_waits)] if snapshot.scores and snapshot.judge_waits else []
+    lines += [printable(snapshot.judge_absent)] if snapshot.judge_absent else []
     return Content.styled("\n".join(lines), "$quiet")
+
+
+def _sentence(clause: str) -> str:
+    return f"{printable(clause[:1].upper() + clause[1:])}."
 
 
 def _heading(snapshot: Snapshot, width: int) -> Content:
@@ -193,6 +168,8 @@ def _verdict(snapshot: Snapshot) -> Content:
 def _waits_for(snapshot: Snapshot) -> str:
     if not snapshot.checkpoints:
         return "Scores come with the first checkpoint: it is evaluated beside training."
+    if snapshot.judge_waits:
+        return _sentence(snapshot.judge_waits)
     if snapshot.evaluating is None:
         return "No checkpoint has been evaluated yet: that is done beside training."
     return f"Checkpoint {snapshot.evaluating:,} is being evaluated, the first of all."

@@ -1,7 +1,6 @@
 """One measure over the checkpoints: its mean, how sure that is, and what it means."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from itertools import groupby, pairwise
 from textwrap import wrap
 
@@ -11,8 +10,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 
-from engine.advice.measures import Measure
-from engine.run.evaluation import Score
+from engine.advice.measures import ScoreCurve
 from tui import formatting
 from tui.widgets.axes import Scale, step_labels, value_labels
 from tui.widgets.dots import Dots, braille
@@ -25,54 +23,24 @@ _CORNERS = 4
 _BEST, _OTHER, _CEILING = "★", "○", "╌"
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
-    """What a panel shows of a measure."""
-
-    measure: Measure
-    scores: tuple[tuple[int, Score], ...]
-    """By step, oldest first."""
-    others: tuple[tuple[int, float], ...] = ()
-    """The same of other weights, which do not speak."""
-    ceiling: float | None = None
-    """What the recordings score themselves."""
-    best_step: int | None = None
-    """The checkpoint to export, marked wherever it was measured."""
-
-    @property
-    def is_steady(self) -> bool:
-        """Whether it is the same at every checkpoint, of which there are several."""
-        return len(self.scores) > 1 and len({score for _, score in self.scores}) == 1
-
-    @property
-    def newest(self) -> str:
-        """Its mean at the newest checkpoint, in words."""
-        return formatting.figure(self.scores[-1][1].mean, self.measure.unit)
-
-    @property
-    def best(self) -> tuple[int, Score]:
-        """The best by this measure alone; of equal ones the earliest."""
-        sign = -1 if self.measure.better == "higher" else 1
-        return min(self.scores, key=lambda one: (sign * one[1].mean, one[0]))
-
-
 class ScorePlot(Drawing):
     """Draws the means as a line, their intervals as bars, and marks the best."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"score-{name}")
-        self._shown: Measured | None = None
+        self._shown: ScoreCurve | None = None
+        self._best_step: int | None = None
 
-    def show(self, measured: Measured) -> None:
-        """Show other scores."""
-        if measured != self._shown:
-            self._shown = measured
+    def show(self, curve: ScoreCurve, best_step: int | None) -> None:
+        """Show other scores, and mark the checkpoint to export."""
+        if (curve, best_step) != (self._shown, self._best_step):
+            self._shown, self._best_step = curve, best_step
             self.redraw()
 
-    def _show_titles(self, shown: Measured) -> None:
-        title = Content.assemble(shown.measure.title, (f" · {shown.newest}", "$foreground"))
+    def _show_titles(self, shown: ScoreCurve) -> None:
+        title = Content.assemble(shown.measure.title, (f" · {newest_words(shown)}", "$foreground"))
         (best_step, best), unit = shown.best, shown.measure.unit
-        told = [f"{_OTHER} training"] if shown.others else []
+        told = [f"{_OTHER} training"] if shown.beside else []
         if shown.ceiling is not None:
             told.append(f"{_CEILING} recordings {formatting.figure(shown.ceiling, unit)}")
         if len(shown.scores) > 1:
@@ -96,12 +64,18 @@ class ScorePlot(Drawing):
         room = max(1, height - 1 - _MIN_ROWS)
         text = wrap(meaning(self._shown), width, max_lines=room, placeholder="…")
         rows = max(1, height - 1 - len(text))
-        plot = _Plot(self._shown, Size(width, rows), ascii_only=self.ascii_only)
+        size = Size(width, rows)
+        plot = _Plot(self._shown, self._best_step, size, ascii_only=self.ascii_only)
         lines = plot.lines({name: style(self, name) for name in ("quiet", "training", "held-out")})
         return lines + [line for words in text for line in self.quietly(words)]
 
 
-def meaning(shown: Measured) -> str:
+def newest_words(shown: ScoreCurve) -> str:
+    """Write its mean at the newest checkpoint."""
+    return formatting.figure(shown.scores[-1][1].mean, shown.measure.unit)
+
+
+def meaning(shown: ScoreCurve) -> str:
     """Say what a measure means, and which way is better."""
     return f"{shown.measure.means.rstrip('.')}; {shown.measure.better} is better."
 
@@ -109,11 +83,14 @@ def meaning(shown: Measured) -> str:
 class _Plot:
     """Places a measure in cells: intervals as bars, means as a line, and marks above both."""
 
-    def __init__(self, shown: Measured, size: Size, *, ascii_only: bool) -> None:
+    def __init__(
+        self, shown: ScoreCurve, best_step: int | None, size: Size, *, ascii_only: bool
+    ) -> None:
         self._ascii = ascii_only
         self._rows = size.height
         self._heights = _heights(shown)
-        steps = [step for step, _ in (*shown.scores, *shown.others)]
+        others = shown.beside.scores if shown.beside else ()
+        steps = [step for step, _ in (*shown.scores, *others)]
         self._widths = Scale(float(min(steps)), float(max(steps)))
         ticks = self._heights.ticks(max(2, size.height // 2))
         labels = [f"{tick:g}" for tick in ticks] if shown.measure.unit else value_labels(ticks)
@@ -125,9 +102,9 @@ class _Plot:
         rows = [self._bars.cell(0.0, self._heights.place(tick))[1] for tick in ticks]
         self._labels = dict(zip(rows, labels, strict=True))
         self._marks: dict[tuple[int, int], str] = {}
-        self._place(shown)
+        self._place(shown, best_step)
 
-    def _place(self, shown: Measured) -> None:
+    def _place(self, shown: ScoreCurve, best_step: int | None) -> None:
         if shown.ceiling is not None:
             row = self._bars.cell(0.0, self._heights.place(shown.ceiling))[1]
             self._marks |= {(column, row): _CEILING for column in range(self._columns)}
@@ -136,10 +113,10 @@ class _Plot:
         means = [self._spot(step, score.mean) for step, score in shown.scores]
         for start, end in pairwise([means[0], *means]):
             self._curve.line(start, end)
-        for step, value in shown.others:
-            self._marks[self._curve.cell(*self._spot(step, value))] = _OTHER
+        for step, score in shown.beside.scores if shown.beside else ():
+            self._marks[self._curve.cell(*self._spot(step, score.mean))] = _OTHER
         for (step, _), mean in zip(shown.scores, means, strict=True):
-            if step == shown.best_step:
+            if step == best_step:
                 self._marks[self._curve.cell(*mean)] = _BEST
 
     def _spot(self, step: int, value: float) -> tuple[float, float]:
@@ -180,10 +157,10 @@ class _Plot:
         return "".join(scale[: self._columns]).rstrip()
 
 
-def _heights(shown: Measured) -> Scale:
+def _heights(shown: ScoreCurve) -> Scale:
     """Return the scale of the values; on that of a share is also its best."""
     values = [value for _, one in shown.scores for value in (one.mean, one.low, one.high)]
-    values += [value for _, value in shown.others]
+    values += [score.mean for _, score in shown.beside.scores] if shown.beside else []
     values += [] if shown.ceiling is None else [shown.ceiling]
     if shown.measure.unit == "%":
         values.append(0.0 if shown.measure.better == "lower" else 100.0)

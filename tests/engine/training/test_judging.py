@@ -141,6 +141,8 @@ def test_training_pays_little_for_it_and_waits_for_no_disk(judged, program, monk
     wait_for(lambda: judged.publisher.snapshot.recommended or judged.publisher.snapshot.advice)
     judged.finish(0.0, lambda: True)  # there is no time for anything
     assert not (program / "asked").exists()
+    waits = judged.publisher.snapshot.judge_waits
+    assert waits.startswith("the next evaluation starts after 25m of training in this run, to take")
     judged.publisher.update(run_seconds=2_000.0)
     judged.finish(1e6, lambda: True)
     assert [one.step for one in judged.publisher.snapshot.scores] == [10, 20, 30]

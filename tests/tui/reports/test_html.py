@@ -104,16 +104,17 @@ def test_sounds_are_taken_in_order_until_the_room_is_used_up(tmp_path):
     broken.write_bytes(b"RIFF")
     embed([one := Heard(WAV)])
     copy = Path(shutil.copy(WAV, tmp_path / "copy.flac"))
-    sounds = [Heard(broken), Heard(WAV), Heard(copy), Heard(WAV), Heard(copy)]
+    (link := tmp_path / "link.wav").symlink_to(WAV.resolve())
+    sounds = [Heard(broken), Heard(link), Heard(WAV), Heard(copy), Heard(WAV), Heard(copy)]
     embed(sounds, room=3 * len(one.sound))
-    assert [sound.sound is not None for sound in sounds] == [False, True, True, True, False]
+    assert [sound.sound is not None for sound in sounds] == [False, False, True, True, True, False]
 
 
 def test_a_chart_leaves_out_what_cannot_be_drawn():
     points = [(1, 2.0), (2, float("nan")), (3, 1.0), (4, float("inf"))]
-    chart = chart_of("loss", [Curve("loss", "first", points)])
+    chart = chart_of("loss", [Curve("first", points)])
     assert chart is not None
     assert len(chart.shapes[0].line.split()) == 2
-    percent = chart_of("finished", [Curve("finished", "first", [(1, 0.0), (2, 100.0)])])
+    percent = chart_of("finished", [Curve("first", [(1, 0.0), (2, 100.0)])])
     assert [tick.label for tick in percent.y_ticks] == ["0", "25", "50", "75", "100"]
-    assert chart_of("loss", [Curve("loss", "first", points[1:2])]) is None
+    assert chart_of("loss", [Curve("first", points[1:2])]) is None

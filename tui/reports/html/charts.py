@@ -14,7 +14,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 46, 20, 8, 22
 _TICKS = 4
 _MAX_DOTS = 60
 
-Points = Sequence[tuple[float, float]]
+Point = tuple[float, float]
 Place = Callable[[float], float]
 Labels = Callable[[list[float]], list[str]]
 
@@ -23,22 +23,12 @@ Labels = Callable[[list[float]], list[str]]
 class Curve:
     """Values over steps, and their intervals where there are any."""
 
-    name: str
     kind: str
     """The class that colours it."""
-    points: Points
+    points: Sequence[Point]
     """Steps and values."""
-    intervals: Sequence[tuple[float, float]] = ()
+    intervals: Sequence[Point] = ()
     """The least and the largest at each of the points."""
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """A point with a name."""
-
-    name: str
-    step: float
-    value: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +41,14 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """A curve or a mark as it is drawn."""
+    """A curve as it is drawn."""
 
-    name: str
     kind: str
     line: Markup
     """Points for `polyline`."""
     band: Markup
     """Points for `polygon`; empty without intervals."""
-    dots: tuple[tuple[float, float], ...] = ()
+    dots: tuple[Point, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +59,8 @@ class Chart:
     x_ticks: tuple[Tick, ...]
     y_ticks: tuple[Tick, ...]
     shapes: tuple[Shape, ...]
-    marks: tuple[tuple[float, float, str], ...]
+    best: Point | None = None
+    """Where a circle is drawn."""
     ceiling: float | None = None
     """Where a level is drawn across."""
     width: int = WIDTH
@@ -83,7 +73,7 @@ class Chart:
 def chart_of(
     title: str,
     curves: Sequence[Curve],
-    marks: Sequence[Mark] = (),
+    best: Point | None = None,
     ceiling: float | None = None,
     *,
     log: bool = False,
@@ -107,7 +97,7 @@ def chart_of(
         x_ticks=x_ticks,
         y_ticks=y_ticks,
         shapes=tuple(_shape(curve, x, y) for curve in curves if curve.points),
-        marks=tuple((x(one.step), y(one.value), one.name) for one in marks),
+        best=None if best is None else (x(best[0]), y(best[1])),
         ceiling=None if ceiling is None else y(ceiling),
     )
 
@@ -116,7 +106,7 @@ def _finite(curve: Curve) -> Curve:
     kept = [place for place, point in enumerate(curve.points) if all(map(math.isfinite, point))]
     points = [curve.points[place] for place in kept]
     intervals = [curve.intervals[place] for place in kept] if curve.intervals else ()
-    return Curve(curve.name, curve.kind, points, intervals)
+    return Curve(curve.kind, points, intervals)
 
 
 def _shape(curve: Curve, x: Place, y: Place) -> Shape:
@@ -125,14 +115,14 @@ def _shape(curve: Curve, x: Place, y: Place) -> Shape:
     highs = [(x(step), y(high)) for (step, _), (_, high) in _pairs(curve)]
     dots = curve.intervals and len(places) <= _MAX_DOTS
     few = tuple(places) if dots or len(places) == 1 else ()
-    return Shape(curve.name, curve.kind, _points(places), _points(lows + highs[::-1]), few)
+    return Shape(curve.kind, _points(places), _points(lows + highs[::-1]), few)
 
 
 def _pairs(curve: Curve) -> list[tuple[tuple[float, float], tuple[float, float]]]:
     return list(zip(curve.points, curve.intervals, strict=True)) if curve.intervals else []
 
 
-def _points(places: Sequence[tuple[float, float]]) -> Markup:
+def _points(places: Sequence[Point]) -> Markup:
     return Markup(" ").join(Markup("{:.1f},{:.1f}").format(x, y) for x, y in places)
 
 

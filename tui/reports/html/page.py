@@ -8,7 +8,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from engine.advice.measures import MEASURES
+from engine.advice.measures import ScoreCurve, score_curves
 from engine.choices import NETWORK_TITLES
 from engine.formatting import dollars, duration, format_bytes, plural, printable
 from engine.jobs.report import NetworkReport, Report, SpokenSentence
@@ -16,14 +16,12 @@ from engine.run.evaluation import CheckpointScores
 from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import attention_picture
 from tui.formatting import figure, interval, loss, price
-from tui.reports.html.charts import Chart, Curve, Mark, chart_of
+from tui.reports.html.charts import Chart, Curve, chart_of
 from tui.reports.html.sounds import Heard, data_address, embed
 from tui.widgets.attention_view import pool
 
 _TELLING = ("base", "best")
 _HERE = Path(__file__).parent
-_BESIDE = {"held_out": "held_out_training"}
-"""Measures that are drawn in the chart of another."""
 # Of a picture of attention: more than the BBC's 180 characters and 210 frames.
 _MAX_ROWS, _MAX_COLUMNS = 200, 240
 # Of a text from data: a name, a sentence.
@@ -100,12 +98,12 @@ def _network(network: NetworkReport) -> dict[str, Any]:
 def _curve(network: NetworkReport) -> Chart | None:
     curve = network.curve
     held_out = list(zip(curve.held_out_steps, curve.held_out, strict=True))
-    best = [Mark("best", curve.best_step, curve.best)] if curve.best is not None else []
+    best = None if curve.best is None else (curve.best_step, curve.best)
     return chart_of(
         "loss",
         [
-            Curve("training", "first", list(zip(curve.steps, curve.losses, strict=True))),
-            Curve("held-out", "second", held_out),
+            Curve("first", list(zip(curve.steps, curve.losses, strict=True))),
+            Curve("second", held_out),
         ],
         best,
         log=True,
@@ -120,39 +118,32 @@ def _picture(plot: AttentionPlot) -> Markup:
 
 def _measures(network: NetworkReport) -> list[dict[str, Any]]:
     """Each measure with its curve over the checkpoints, and what a few of them score."""
+    columns = [one.step for one in _columns(network)]
     return [
         {
-            "measure": measure,
-            "chart": _score_chart(network, name),
-            "ceiling": _ceiling(network, name),
-            "beside": MEASURES[_BESIDE[name]].title if name in _BESIDE else "",
-            "scores": [one.scores.get(name) for one in _columns(network)],
+            "curve": curve,
+            "chart": _score_chart(curve, network.best),
+            "scores": [dict(curve.scores).get(step) for step in columns],
         }
-        for name, measure in MEASURES.items()
-        if measure.shown
-        and name not in _BESIDE.values()
-        and any(name in one.scores for one in network.scores)
+        for curve in score_curves(network.scores).values()
     ]
 
 
-def _score_chart(network: NetworkReport, name: str) -> Chart | None:
-    curves = [_score_curve(network, name, "first")]
-    if name in _BESIDE:
-        curves.append(_score_curve(network, _BESIDE[name], "second"))
-    best = [Mark("best", step, value) for step, value in curves[0].points if step == network.best]
-    return chart_of(MEASURES[name].title, curves, best, _ceiling(network, name))
-
-
-def _score_curve(network: NetworkReport, name: str, kind: str) -> Curve:
-    measured = [(one.step, one.scores[name]) for one in network.scores if name in one.scores]
-    points = [(step, score.mean) for step, score in measured]
-    return Curve(name, kind, points, [(score.low, score.high) for _, score in measured])
-
-
-def _ceiling(network: NetworkReport, name: str) -> float | None:
-    """What the recordings score themselves."""
-    known = [one.ceilings[name] for one in network.scores if name in one.ceilings]
-    return known[-1] if known else None
+def _score_chart(curve: ScoreCurve, best: int | None) -> Chart | None:
+    drawn = [curve, curve.beside] if curve.beside else [curve]
+    return chart_of(
+        curve.measure.title,
+        [
+            Curve(
+                kind,
+                [(step, score.mean) for step, score in one.scores],
+                [(score.low, score.high) for _, score in one.scores],
+            )
+            for kind, one in zip(("first", "second"), drawn, strict=False)
+        ],
+        next(((step, score.mean) for step, score in curve.scores if step == best), None),
+        curve.ceiling,
+    )
 
 
 def _columns(network: NetworkReport) -> list[CheckpointScores]:
