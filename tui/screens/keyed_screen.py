@@ -164,13 +164,15 @@ class KeysFooter(Footer):
 
     async def on_resize(self) -> None:
         """Choose the labels anew where the width calls for others."""
-        if self._shown() != self._composed:
-            await self.recompose()
+        await self._draw_changes()
 
     def bindings_changed(self, screen: Screen[Any]) -> None:
-        """Draw the line anew only where it changes: every change of focus comes here."""
+        """Look whether keys changed; every change of focus comes here, and few change any."""
+        self.call_after_refresh(self._draw_changes)
+
+    async def _draw_changes(self) -> None:
         if self.is_attached and self._shown() != self._composed:
-            super().bindings_changed(screen)
+            await self.recompose()
 
     def _shown(self) -> list[tuple[Key, str | None, str, str]]:
         """Return each key, its label if there is room, why it does nothing now, and its words."""
