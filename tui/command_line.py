@@ -127,9 +127,9 @@ NotifyOption = Annotated[
     typer.Option(
         metavar="URL",
         envvar="VOICECOACH_NOTIFY",
-        help="Send notices there by apprise, such as ntfy://topic or mailto://user:password@host; "
-        "may be given several times. In the environment, where other users cannot read it, "
-        "spaces part several.",
+        help="Send notices to this apprise URL, such as ntfy://topic or "
+        "mailto://user:password@host; repeatable. The environment variable, which other users "
+        "cannot read, takes several, separated by spaces.",
     ),
 ]
 BellOption = Annotated[
@@ -138,7 +138,7 @@ BellOption = Annotated[
         "--bell/--no-bell",
         envvar="VOICECOACH_BELL",
         callback=alerts.choose,
-        help="With a screen, ring the terminal's bell at the stop, and when the run needs you.",
+        help="Ring the terminal's bell at the stop and when the run needs you.",
     ),
 ]
 VocabularyOption = Annotated[
@@ -168,8 +168,8 @@ StopOption = Annotated[
 StopWhenOption = Annotated[
     Literal["flat"] | None,
     typer.Option(
-        help="Also stop when neither held-out loss nor the measured sentences improve any more; "
-        "give it at every start.",
+        help="Also stop when neither the held-out loss nor the measured sentences improve any "
+        "more; give it at each start.",
         show_default="never",
     ),
 ]

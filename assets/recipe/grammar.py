@@ -50,6 +50,9 @@ class Grammar:
     _bits: dict[str, int] = field(init=False, default_factory=dict)
     _reach: dict[str, int] = field(init=False, default_factory=dict)
     _alternatives: dict[str, list[int]] = field(init=False, default_factory=dict)
+    _able: dict[tuple[str, int], list[int]] = field(init=False, default_factory=dict)
+    _weights: dict[str, list[float]] = field(init=False, default_factory=dict)
+    _weighed_for: int = field(init=False, default=-1)
 
     def __post_init__(self) -> None:
         self._reachable("sentence", ())
@@ -82,13 +85,10 @@ class Grammar:
         Whatever is left open is drawn so that more of the `rare` words come: an alternative's
         chance grows with the number of them that it can lead to.
         """
-        reached = self._alternatives[name]
-        able = [i for i, words in enumerate(reached) if words & target] or range(len(reached))
-        weights = [SLACK + (reached[i] & rare).bit_count() ** 0.75 for i in able]
-        text = self.rules[name][draw.choices(able, weights)[0]]
+        text = self._draw(name, target, rare, draw)
         slots = list(_SLOT.finditer(text))
-        holders = [slot for slot in slots if self._reach[slot[1]] & target]
-        if any(self.bit(word) & target for word in words_of(_SLOT.sub(" ", text))):
+        holders = [slot for slot in slots if target and self._reach[slot[1]] & target]
+        if holders and any(self.bit(word) & target for word in words_of(_SLOT.sub(" ", text))):
             holders = []
         chosen = draw.choice(holders) if holders else None
         parts, end = [], 0
@@ -97,6 +97,26 @@ class Grammar:
             parts += [text[end : slot.start()], self.expand(slot[1], wanted, rare, draw)]
             end = slot.end()
         return "".join(parts) + text[end:]
+
+    def _draw(self, name: str, target: int, rare: int, draw: random.Random) -> str:
+        """Draw an alternative of a rule, with slots, of those that can hold the target if any."""
+        texts, weights = self.rules[name], self._weights_of(name, rare)
+        if target & self._reach[name]:
+            able = self._able.get((name, target))
+            if able is None:
+                able = [i for i, words in enumerate(self._alternatives[name]) if words & target]
+                self._able[name, target] = able
+            texts, weights = [texts[i] for i in able], [weights[i] for i in able]
+        return draw.choices(texts, weights)[0]
+
+    def _weights_of(self, name: str, rare: int) -> list[float]:
+        """Return the weights of a rule's alternatives; many draws have the same rare words."""
+        if rare != self._weighed_for:
+            self._weights, self._weighed_for = {}, rare
+        if name not in self._weights:
+            reached = self._alternatives[name]
+            self._weights[name] = [SLACK + (each & rare).bit_count() ** 0.75 for each in reached]
+        return self._weights[name]
 
     def _reachable(self, name: str, above: tuple[str, ...]) -> int:
         if name in above:

@@ -35,7 +35,6 @@ class Defect:
     """Weights, strength and source of chance to damaged weights; strength 0 changes nothing."""
     strengths: tuple[float, ...]
     """From none to hopeless."""
-    means: str
 
 
 def add_noise(weights: Weights, strength: float, chance: torch.Generator) -> dict[str, Tensor]:
@@ -71,14 +70,10 @@ def _noisy(tensor: Tensor, strength: float, chance: torch.Generator) -> Tensor:
 
 
 DEFECTS = {
-    "noise": Defect(add_noise, (0, 0.08, 0.14, 0.2, 0.3, 0.5), "noise in all weights"),
-    "queries": Defect(
-        add_noise_to("audio_encoder"), (0, 0.2, 0.35, 0.5, 0.8, 1.2), "noise where frames ask"
-    ),
-    "keys": Defect(
-        add_noise_to("text_encoder"), (0, 0.2, 0.35, 0.5, 0.8, 1.2), "noise where letters answer"
-    ),
-    "letters": Defect(swap_symbols, (0, 1, 2, 4, 7, 12), "letters read as others"),
+    "noise": Defect(add_noise, (0, 0.08, 0.14, 0.2, 0.3, 0.5)),
+    "queries": Defect(add_noise_to("audio_encoder"), (0, 0.2, 0.35, 0.5, 0.8, 1.2)),
+    "keys": Defect(add_noise_to("text_encoder"), (0, 0.2, 0.35, 0.5, 0.8, 1.2)),
+    "letters": Defect(swap_symbols, (0, 1, 2, 4, 7, 12)),
 }
 TOWARDS = "towards"
 _MIXTURES = (0, 0.2, 0.4, 0.6, 0.8, 1.0)

@@ -1,12 +1,14 @@
 """Which checkpoint of a network is the best: by held-out loss, by the judge and by listening.
 
-No measure decides alone. Of the checkpoints that the judge cannot tell from its best, the one with
-the least held-out loss is recommended; what a person answered in blind comparisons comes first.
+No measure decides alone. The one with the least held-out loss is recommended, unless the judge
+finds its best clearly better by other measures; what a person answered in blind comparisons comes
+first.
 The base is none of them unless training has only raised its held-out loss.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from engine.advice.comparisons import Standing, standing_of
 from engine.advice.duels import Duels, duels_between
@@ -14,7 +16,7 @@ from engine.checkpoints.state import read_state
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.formatting import plural
-from engine.run.evaluation import BestBy, Recommendation
+from engine.run.evaluation import BestBy, Evaluation, Recommendation
 from engine.voice.comparisons import read_comparisons
 from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
@@ -79,7 +81,7 @@ def find_best(voice: Voice, network: NetworkName, steps: Iterable[int] | None = 
     known = _Known(
         steps,
         losses,
-        duels_between([one for one in evaluations if one.step in steps]),
+        [one for one in evaluations if one.step in steps],
         frozenset(step for one in answers for step in (one.a, one.b)),
         standing_of(answers, sorted({step for one in answers for step in (one.a, one.b)})),
     )
@@ -96,17 +98,23 @@ def _base_step(entries: Sequence[CheckpointEntry]) -> int | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class _Known:
     """All that was found out about the checkpoints of a network that could be the best."""
 
     steps: Sequence[int]
     losses: Mapping[int, float]
-    duels: Duels | None
+    evaluations: Sequence[Evaluation]
+    """Of these checkpoints, as far as they were measured."""
     heard: frozenset[int]
     """Those that were compared blind, also with others that were pruned since."""
     standing: Standing
     """What the answers say."""
+
+    @cached_property
+    def duels(self) -> Duels | None:
+        """Those among all that were measured; None where that says nothing."""
+        return duels_between(self.evaluations)
 
     def by(self) -> dict[BestBy, int]:
         found: dict[BestBy, int | None] = {
@@ -131,20 +139,21 @@ class _Known:
         return Recommendation(network, step, reasons, self._certainty(step))
 
     def _by_figures(self) -> int:
-        """The least held-out loss of those that the judge's best does not beat.
+        """The least held-out loss, unless the judge's best beats it in what can be heard.
 
         One that the judge has not measured yet must have the least of all.
         """
         least = self._least_loss(self.steps)
-        if self.duels is None or least is None:
-            assert self.duels or least is not None
-            return self.duels.best if self.duels else least or 0
-        worse = self.duels.beaten_by(self.duels.best)
-        good = {step for step in self.duels.steps if step not in worse}
-        if least not in self.duels.steps:
-            good.add(least)
-        step = self._least_loss(good)
-        return self.duels.best if step is None else step
+        if self.duels is None:
+            assert least is not None  # something was measured
+            return least
+        best = self.duels.best
+        if least is None:
+            return best
+        # The loss must not vote for its own choice.
+        heard = duels_between(self.evaluations, without=("held_out",))
+        beaten = heard.beaten_by(best) if heard is not None else set()
+        return best if least in beaten else least
 
     def _unheard_that_beats(self, preferred: int) -> int | None:
         """A checkpoint that was not compared blind and that all figures prefer."""

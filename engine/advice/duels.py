@@ -114,17 +114,22 @@ def duels_between(evaluations: Sequence[Evaluation], without: Collection[str] = 
     sentences = sorted(set().union(*tables.values()))
     if len(tables) < _MIN_MEASURES or len(sentences) < _MIN_SENTENCES:
         return None
-    nothing = np.full(len(evaluations), np.nan)
-    values = np.array(
-        [[table.get(one, nothing) for one in sentences] for table in tables.values()]
-    )  # (measures, sentences, steps)
-    differences = values.transpose(2, 0, 1)[:, None] - values.transpose(2, 0, 1)[None]
-    size = np.nanmax(np.abs(values), axis=(1, 2))[:, None]
-    differences[np.abs(differences) <= _TIE * size] = 0.0
-    shares = [len(sentences) / len(table) / len(tables) for table in tables.values()]
-    outcomes = np.einsum("m,abms->abs", shares, np.nan_to_num(np.sign(differences)))
+    outcomes = np.zeros((len(evaluations), len(evaluations), len(sentences)))
+    places = {sentence: place for place, sentence in enumerate(sentences)}
+    # One measure at a time: a voice may keep hundreds of checkpoints.
+    for table in tables.values():
+        share = len(sentences) / len(table) / len(tables)
+        outcomes[..., [places[one] for one in table]] += share * _wins(np.array([*table.values()]))
     differ = tuple(name for name, table in tables.items() if any(map(np.ptp, table.values())))
     return Duels(tuple(evaluations), differ, outcomes)
+
+
+def _wins(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of values `(sentences, steps)`, 1 where the first of two steps won, -1 where it lost:
+    `(steps, steps, sentences)`."""
+    differences = values.T[:, None] - values.T[None]
+    differences[np.abs(differences) <= _TIE * np.abs(values).max()] = 0.0
+    return np.sign(differences)
 
 
 def _table(evaluations: Sequence[Evaluation], name: str) -> dict[str, NDArray[np.float64]]:

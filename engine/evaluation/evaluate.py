@@ -1,7 +1,7 @@
 """Measures checkpoints: they speak held-out texts and sentences by the same path as `say`."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from time import process_time, time
 from typing import TypeVar
@@ -14,7 +14,7 @@ from engine.checkpoints.checkpoint import Checkpoint, inference_network, load_ch
 from engine.checkpoints.state import EMA_FILE, WEIGHTS_FILE, read_state
 from engine.choices import NetworkName
 from engine.data.spectrograms import is_silent
-from engine.errors import Cancelled, InputError
+from engine.errors import InputError
 from engine.evaluation.attention_measures import measure_reading
 from engine.evaluation.held_out_loss import HeldOutClip, HeldOutLoss, held_out_loss
 from engine.evaluation.judges import Judges, Recording, open_judges
@@ -33,25 +33,26 @@ _Samples = NDArray[np.float32]
 _T = TypeVar("_T")
 
 
-@dataclass(frozen=True)
-class EvaluationOptions:
-    """Who takes part in evaluations, and who is asked and told meanwhile."""
-
-    models: bool = True
-    """Whether models that listen take part, as far as they are installed."""
-    cancelled: Callable[[], bool] = lambda: False
-    """Polled between frames."""
-    on_progress: Callable[[int, int], None] = lambda done, total: None
-    """Takes how many sentences of a checkpoint are measured, and of how many."""
-
-
 class Evaluator:
     """Evaluates checkpoints of a voice one after the other; what they share is read once."""
 
-    def __init__(self, voice: Voice, options: EvaluationOptions | None = None) -> None:
-        """Read nothing yet."""
+    def __init__(
+        self,
+        voice: Voice,
+        *,
+        models: bool = True,
+        on_progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> None:
+        """Read nothing yet.
+
+        Args:
+            voice: whose checkpoints are evaluated.
+            models: whether models that listen take part, as far as they are installed.
+            on_progress: takes how many sentences of a checkpoint are measured, and of how many.
+        """
         self._voice = voice
-        self._options = options or EvaluationOptions()
+        self._models = models
+        self._on_progress = on_progress
         self._networks = Networks(voice)
 
     @cached_property
@@ -62,7 +63,7 @@ class Evaluator:
     @cached_property
     def judges(self) -> Judges | None:
         """The models that listen, as far as they are installed; None where none shall."""
-        if not self._options.models:
+        if not self._models:
             return None
         settings = self._voice.settings
         recordings = [
@@ -95,7 +96,6 @@ class Evaluator:
             InputError: there is no such checkpoint, it is damaged, or there is nothing that it
                 could speak or resynthesise.
             EngineError: its weights yield numbers that are not finite.
-            Cancelled: it was told to stop.
         """
         started, now = process_time(), time()
         entry = resolve(self._voice, network, step)
@@ -153,12 +153,12 @@ class Evaluator:
     def _counted(self, items: Sequence[_T]) -> Iterator[_T]:
         """Each item, reported when it is measured."""
         for done, item in enumerate(items):
-            self._options.on_progress(done, len(items))
+            self._on_progress(done, len(items))
             yield item
-        self._options.on_progress(len(items), len(items))
+        self._on_progress(len(items), len(items))
 
     def _speak(self, speaker: Speaker, text: str) -> SentenceMeasures:
-        spoken = speaker.speak(text, cancelled=self._options.cancelled)
+        spoken = speaker.speak(text)
         audio, clip = self._voice.settings.audio, self._texts.get(text)
         measures = measure_reading(spoken.parts, audio.coarse_frame_seconds)
         pauses = len(spoken.parts) - 1
@@ -178,7 +178,7 @@ class Evaluator:
         """What is measured of a sound."""
         audio = self._voice.settings.audio
         found = measure_sound(waveform, audio, pauses, PAUSE_SECONDS)
-        if clip is not None and not is_silent(waveform):
+        if clip is not None:
             found["mel_distortion"] = mel_distortion(waveform, clip.recording, audio)
         if self.judges is not None:
             found |= self.judges.measure(waveform, audio.sample_rate, text)
@@ -194,8 +194,6 @@ class Evaluator:
         return [self._resynthesise(ssrn, clip) for clip in self._counted(self.material.held_out)]
 
     def _resynthesise(self, ssrn: SSRN, clip: HeldOutClip) -> SentenceMeasures:
-        if self._options.cancelled():
-            raise Cancelled("The checkpoint was not evaluated to its end.")
         settings = self._voice.settings
         stream = SoundStream(
             ssrn, settings.audio, VocoderSettings(settings.sharpening), lambda samples: None
@@ -203,13 +201,6 @@ class Evaluator:
         stream.add(clip.mel, last=True)
         text = clip.clip.text
         return SentenceMeasures(text, clip.clip.clip_id, self._listen(stream.waveform, text, clip))
-
-
-def evaluate_checkpoint(
-    voice: Voice, network: NetworkName, step: int, options: EvaluationOptions | None = None
-) -> Evaluation:
-    """Measure one checkpoint; see `Evaluator`."""
-    return Evaluator(voice, options).evaluate(network, step)
 
 
 def _complete(sentence: SentenceMeasures, losses: Mapping[str, float]) -> SentenceMeasures:

@@ -53,10 +53,13 @@ def mel_distortion(waveform: _Samples, recording: _Samples, audio: AudioSpec) ->
     """How far a sound is from a recording of the same text, in dB; 0 is the recording itself.
 
     The root mean square over mel bands of what the smoothed spectra differ by, at the frames that
-    dynamic time warping puts side by side. Loudness does not count.
+    dynamic time warping puts side by side. Loudness does not count. Silence is as far from it as a
+    flat spectrum: were it left out, nothing could be compared with it.
     """
     from librosa.sequence import dtw  # brings numba, which takes seconds
 
+    if is_silent(waveform):
+        waveform = np.zeros_like(recording)
     ours, theirs = (_cepstra(one, audio) for one in (waveform, recording))
     _, path = dtw(X=ours.T, Y=theirs.T)
     differences = ours[path[:, 0]] - theirs[path[:, 1]]

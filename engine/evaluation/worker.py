@@ -102,10 +102,10 @@ def _evaluator(voice: Voice, on_progress: Callable[[int, int], None]) -> "Evalua
     # torch comes in here, once the process has given way.
     import torch
 
-    from engine.evaluation.evaluate import EvaluationOptions, Evaluator
+    from engine.evaluation.evaluate import Evaluator
 
     torch.set_num_threads(1)
-    return Evaluator(voice, EvaluationOptions(on_progress=on_progress))
+    return Evaluator(voice, on_progress=on_progress)
 
 
 def _give_way() -> None:

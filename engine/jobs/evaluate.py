@@ -13,7 +13,7 @@ from engine.advice.kept import kept_checkpoints, resolve
 from engine.advice.measures import MEASURES
 from engine.choices import NETWORK_TITLES, NetworkName
 from engine.errors import EngineError, InputError
-from engine.evaluation.evaluate import EvaluationOptions, Evaluator
+from engine.evaluation.evaluate import Evaluator
 from engine.machine.device import compute_on_one_thread
 from engine.run.evaluation import CheckpointScores, Evaluation, Recommendation
 from engine.run.sample import KeptCheckpoint, StepChoice
@@ -111,8 +111,7 @@ def evaluate(
     fresh: dict[int, Evaluation] = {}
     with progress(f"evaluating {NETWORK_TITLES[network]}") as show:
         title = ""
-        options = EvaluationOptions(on_progress=lambda done, total: show(done, total, title))
-        evaluator = Evaluator(voice, options)
+        evaluator = Evaluator(voice, on_progress=lambda done, total: show(done, total, title))
         known = {one.step: one for one in read_evaluations(voice, network)}
         missing = [step for step in steps if step not in known or not evaluator.covers(known[step])]
         # The newest first: it is what a person asks about who does not wait for all.

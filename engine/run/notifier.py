@@ -10,15 +10,18 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from engine.choices import NETWORK_TITLES
 from engine.errors import InputError
 from engine.formatting import dollars, printable
 from engine.machine.background import BackgroundThread
 from engine.run.evaluation import Notice, NoticeKind
-from engine.run.publisher import Publisher
-from engine.run.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    # With numpy, for which the command line does not wait.
+    from engine.run.publisher import Publisher
+    from engine.run.snapshot import Snapshot
 
 # Notices that wait for a service that does not take them; beyond them the oldest go.
 _MAX_WAITING = 20
@@ -130,7 +133,7 @@ def _open_service(number: int, address: str) -> Any:  # noqa: ANN401 (a service 
 class _Service:
     """One address, with a thread of its own: one that never answers keeps no other waiting."""
 
-    def __init__(self, number: int, address: str, publisher: Publisher) -> None:
+    def __init__(self, number: int, address: str, publisher: "Publisher") -> None:
         self._service = _open_service(number, address)
         self._name = f"notification {number} ({self._service.service_name})"
         self._publisher = publisher
@@ -198,11 +201,11 @@ def _plain(text: str) -> str:
     return printable(" ".join(text.split()), _MAX_CHARACTERS).translate(_NO_TAGS)
 
 
-def _title(snapshot: Snapshot) -> str:
+def _title(snapshot: "Snapshot") -> str:
     return f"voicecoach: {snapshot.voice}, {NETWORK_TITLES[snapshot.network]}"
 
 
-def _lines(snapshot: Snapshot, notices: list[Notice]) -> Iterator[str]:
+def _lines(snapshot: "Snapshot", notices: list[Notice]) -> Iterator[str]:
     for notice in notices:
         yield f"{notice.text[:1].upper()}{notice.text[1:]}."
     figures = [f"step {snapshot.step:,}"]
@@ -216,7 +219,7 @@ def _lines(snapshot: Snapshot, notices: list[Notice]) -> Iterator[str]:
 class Notifier:
     """Sends each notice to every address, beside the steps, which never wait for it."""
 
-    def __init__(self, addresses: Iterable[str], publisher: Publisher) -> None:
+    def __init__(self, addresses: Iterable[str], publisher: "Publisher") -> None:
         """Open the services; nothing is sent before `start`.
 
         Raises:

@@ -276,6 +276,9 @@ class Snapshot:
     """What the judge measured of the network's checkpoints, oldest first."""
     evaluating: int | None = None
     """The step of the checkpoint that is being evaluated at this moment."""
+    judge_waits: str = ""
+    """Why checkpoints are not evaluated now, or why that takes long, in a sentence without its full
+    stop; empty while there is nothing to wait for."""
     judge_absent: str = ""
     """Why models take no part in the evaluation: `voicecoach[judge] is not installed`."""
     advice: Advice | None = None

@@ -8,6 +8,7 @@ import contextlib
 import math
 import os
 import re
+import shlex
 import threading
 import time
 from collections import Counter
@@ -20,8 +21,9 @@ from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints
 from engine.checkpoints.state import STATE_FILE
 from engine.choices import NETWORK_TITLES, NetworkName
+from engine.errors import VoicecoachError
 from engine.evaluation.worker import Reply, Request
-from engine.formatting import duration
+from engine.formatting import duration, whole_minutes
 from engine.machine.background import BackgroundThread
 from engine.run.evaluation import Evaluation
 from engine.run.publisher import Publisher
@@ -47,6 +49,8 @@ _BUSY_SECONDS = 600.0
 _LAST_SHARE, _LAST_SECONDS = 0.05, 60.0
 # A checkpoint, and a run, whose evaluation fails so often is left alone.
 _MAX_TRIES, _MAX_FAILURES = 2, 4
+# An evaluation that has gone on for so many seconds, with less than this share of a core, is slow.
+_SLOW_SECONDS, _SLOW_SHARE = 60.0, 0.25
 _TURN_SECONDS, _READ_SECONDS, _ADVISE_SECONDS = 1.0, 0.5, 30.0
 # Seconds without work after which its process is not worth its memory.
 _IDLE_SECONDS = 120.0
@@ -186,15 +190,37 @@ class Judging:
 
     def _next(self) -> int | None:
         """The checkpoint to evaluate now; None while there is none, or no time."""
-        off = not self._voice.settings.evaluation or self._failures >= _MAX_FAILURES
-        if off or not self._waiting or self._closing.is_set():
+        refusal = self._refusal()
+        if refusal or not self._waiting or self._closing.is_set():
             self._idle = True
+            self._say_why_it_waits(refusal)
             return None
         trained = self._publisher.snapshot.run_seconds
         left = math.inf if self._is_free() else SHARE * trained - self._used
         if self._ends_at is not None:
             left = self._ends_at - time.monotonic()
-        return self._waiting[0] if self._expected <= left else None
+        if self._expected <= left:
+            return self._waiting[0]
+        after = whole_minutes((self._used + self._expected) / SHARE)
+        share = f"{100 * SHARE:.0f} %"
+        self._say_why_it_waits(
+            f"the next evaluation starts after {after} of training in this run, to take at most "
+            f"{share} of its time"
+        )
+        return None
+
+    def _refusal(self) -> str:
+        """Why nothing is evaluated in this run; empty where all is well."""
+        by_hand = f"`voicecoach evaluate {shlex.quote(str(self._voice.folder))}` does it"
+        if not self._voice.settings.evaluation:
+            return f"evaluation is off (`evaluation = false` in voice.toml); {by_hand}"
+        if self._failures >= _MAX_FAILURES:
+            return f"no more checkpoints are evaluated in this run, see the log; {by_hand}"
+        return ""
+
+    def _say_why_it_waits(self, words: str) -> None:
+        if words != self._publisher.snapshot.judge_waits:
+            self._publisher.update(judge_waits=words)
 
     def _is_free(self) -> bool:
         """Whether training needs no core that the judge could take."""
@@ -208,7 +234,7 @@ class Judging:
 
     def _evaluate(self, step: int) -> None:
         tried, before = self._try(step), self._process.seconds if self._process else 0.0
-        self._publisher.update(evaluating=step)
+        self._publisher.update(evaluating=step, judge_waits="")
         try:
             folder = self._voice.locate()
             reply = self._ask(Request(folder, self._network, step))
@@ -228,7 +254,7 @@ class Judging:
             elif self._voice.locate() == folder:
                 self._fail(tried, reply.trouble)
         finally:
-            self._publisher.update(evaluating=None)
+            self._publisher.update(evaluating=None, judge_waits="")
 
     def _ask(self, request: Request) -> Reply | None:
         """Have a checkpoint evaluated; None where the run ends meanwhile.
@@ -240,6 +266,7 @@ class Judging:
         if self._process is None:
             self._process = JudgeProcess()
         process, limit = self._process, _Silence()
+        began, had = time.monotonic(), process.seconds
         process.ask(request)
         while not self._closing.is_set():
             before = process.seconds
@@ -249,7 +276,19 @@ class Judging:
             if reply is not None and reply.done:
                 return reply
             limit.check(process.seconds, heard=reply is not None)
+            self._say_if_slow(time.monotonic() - began, process.seconds - had)
+            # Where others use all cores it takes hours, and advice must not wait for that.
+            with contextlib.suppress(VoicecoachError):  # the next turn says so
+                self._refresh()
+                self._advise()
         return None
+
+    def _say_if_slow(self, passed: float, seconds: float) -> None:
+        if passed > _SLOW_SECONDS and seconds < _SLOW_SHARE * passed:
+            self._say_why_it_waits(
+                f"the evaluation has had {duration(seconds)} of processor time in "
+                f"{whole_minutes(passed)}: it takes only what training and other programs leave"
+            )
 
     def _fail(self, tried: tuple[int, int | None], why: str) -> None:
         """Note a checkpoint that was not evaluated; tell each kind of trouble once."""

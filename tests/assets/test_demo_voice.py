@@ -8,9 +8,7 @@ import pytest
 from paths import DEMO_CORPUS, DEMO_VOICE
 
 from engine.choices import NETWORKS
-from engine.files import PRIVATE
 from engine.jobs.info import describe
-from engine.speech.growing import write_wav
 from engine.speech.speaker import open_speaker
 from engine.voice.folder import Voice
 
@@ -34,15 +32,15 @@ def test_the_bundled_voice_has_both_networks_of_the_small_preset() -> None:
 
 
 @pytest.mark.slow
-def test_a_recogniser_understands_the_bundled_voice(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_recogniser_understands_the_bundled_voice() -> None:
     sentences = intelligibility.read_sentences()
     assert len(sentences) == 40
     speaker = open_speaker(Voice.open(DEMO_VOICE))
-    for number, sentence in enumerate(sentences, start=1):
-        said = speaker.speak(sentence)
-        assert not speaker.note(said, sentence)
-        path = intelligibility.clip_path(tmp_path, number)
-        write_wav(path, said.waveform, said.sample_rate, PRIVATE)
-    assert intelligibility.measure(tmp_path, sentences) >= 36, capsys.readouterr().out
+    wrong = []
+    # Every other one, heard among all.
+    for index in range(0, 40, 2):
+        said = speaker.speak(sentences[index])
+        assert not speaker.note(said, sentences[index])
+        heard = intelligibility.recognise(said.waveform, said.sample_rate, sentences)
+        wrong += [sentences[index]] if heard != index else []
+    assert len(wrong) <= 2, wrong

@@ -158,6 +158,7 @@ for arguments in (["--help"], ["train", "--help"], ["info", sys.argv[2]]):
         app(arguments)
     except SystemExit as end:
         assert not end.code, end.code
+    assert arguments[-1] != "--help" or "numpy" not in sys.modules
 import tui.process.run, tui.process.headless
 from fake_session import preparing
 from seeing import opened

@@ -73,6 +73,7 @@ async def test_v_draws_each_measure_and_marks_what_to_export():
     [
         ({"checkpoints": ()}, "Scores come with the first checkpoint"),
         ({}, "No checkpoint has been evaluated yet"),
+        ({"judge_waits": "the next starts after 25m"}, "The next starts after 25m."),
         ({"evaluating": 855_000}, "Checkpoint 855,000 is being evaluated, the first of all."),
     ],
 )

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from textwrap import wrap
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import events
 from textual.app import ComposeResult
@@ -143,33 +143,46 @@ class KeysFooter(Footer):
 
     def __init__(self) -> None:
         super().__init__(show_command_palette=False, compact=True)
-        self._composed: list[str | None] = []
+        self._composed: list[tuple[Key, str | None, str, str]] = []
 
     def compose(self) -> ComposeResult:
         """Show every key that means something here."""
-        screen = self.screen
-        assert isinstance(screen, KeyedScreen)
-        moment = screen.moment
-        keys = self._keys()
-        self._composed = self._labels(keys)
-        for key, label in zip(keys, self._composed, strict=True):
+        self._composed = self._shown()
+        for place, (key, label, why, tooltip) in enumerate(self._composed):
             if label is None:
                 continue
-            if key is keys[-2]:
+            if place == len(self._composed) - 2:
                 yield Static(classes="footer-gap")
             yield FooterKey(
                 _first_name(key),
                 self._display(key),
                 label,
                 key.action,
-                disabled=bool(key.why_disabled(moment)),
-                tooltip=key.words(moment),
+                disabled=bool(why),
+                tooltip=tooltip,
             )
 
     async def on_resize(self) -> None:
         """Choose the labels anew where the width calls for others."""
-        if self._labels(self._keys()) != self._composed:
+        await self._draw_changes()
+
+    def bindings_changed(self, screen: Screen[Any]) -> None:
+        """Look whether keys changed; every change of focus comes here, and few change any."""
+        self.call_after_refresh(self._draw_changes)
+
+    async def _draw_changes(self) -> None:
+        if self.is_attached and self._shown() != self._composed:
             await self.recompose()
+
+    def _shown(self) -> list[tuple[Key, str | None, str, str]]:
+        """Return each key, its label if there is room, why it does nothing now, and its words."""
+        screen, keys = self.screen, self._keys()
+        assert isinstance(screen, KeyedScreen)
+        moment = screen.moment
+        return [
+            (key, label, key.why_disabled(moment), key.words(moment))
+            for key, label in zip(keys, self._labels(keys), strict=True)
+        ]
 
     def _keys(self) -> list[Key]:
         screen = self.screen

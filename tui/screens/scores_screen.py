@@ -80,7 +80,7 @@ class ScoresScreen(KeyedScreen):
         self._heading.show(_heading(snapshot, self._heading.content_size.width))
         curves = score_curves(snapshot.scores)
         steady = [name for name, one in curves.items() if one.is_steady]
-        without = _without_plots([curves.pop(name) for name in steady], snapshot.judge_absent)
+        without = _without_plots([curves.pop(name) for name in steady], snapshot)
         for place, words in ((self._verdict, _verdict(snapshot)), (self._without, without)):
             if words != place.content:
                 place.update(words)
@@ -128,12 +128,17 @@ class ScoresScreen(KeyedScreen):
         self._run.action_leave()
 
 
-def _without_plots(steady: list[ScoreCurve], judge_absent: str) -> Content:
-    """Name the measures that are the same everywhere, and say which were not taken."""
+def _without_plots(steady: list[ScoreCurve], snapshot: Snapshot) -> Content:
+    """Name the measures that are the same everywhere, and say what was not measured, and why."""
     same = ", ".join(f"{one.measure.title} {newest_words(one)}" for one in steady)
     lines = [f"The same at every checkpoint: {same}."] if same else []
-    lines += [printable(judge_absent)] if judge_absent else []
+    lines += [_sentence(snapshot.judge_waits)] if snapshot.scores and snapshot.judge_waits else []
+    lines += [printable(snapshot.judge_absent)] if snapshot.judge_absent else []
     return Content.styled("\n".join(lines), "$quiet")
+
+
+def _sentence(clause: str) -> str:
+    return f"{printable(clause[:1].upper() + clause[1:])}."
 
 
 def _heading(snapshot: Snapshot, width: int) -> Content:
@@ -164,6 +169,8 @@ def _verdict(snapshot: Snapshot) -> Content:
 def _waits_for(snapshot: Snapshot) -> str:
     if not snapshot.checkpoints:
         return "Scores come with the first checkpoint: it is evaluated beside training."
+    if snapshot.judge_waits:
+        return _sentence(snapshot.judge_waits)
     if snapshot.evaluating is None:
         return "No checkpoint has been evaluated yet: that is done beside training."
     return f"Checkpoint {snapshot.evaluating:,} is being evaluated, the first of all."

@@ -89,8 +89,9 @@ def test_mel_distortion_orders_what_is_worse(speech):
     slower = np.interp(np.arange(0, len(recording), 0.9), np.arange(len(recording)), recording)
     worse = (0.5 * recording, recording + 3e-4 * noise, recording + 3e-3 * noise)
     found = [mel_distortion(sound, recording, AUDIO) for sound in worse]
+    silence = [mel_distortion(np.zeros(n, np.float32), recording, AUDIO) for n in (0, RATE)]
     assert found[0] < 0.1
-    assert found == sorted(found)
+    assert [*found, *silence] == sorted([*found, *silence])
     assert mel_distortion(slower.astype(np.float32), recording, AUDIO) < 0.8 * mel_distortion(
         other, recording, AUDIO
     )

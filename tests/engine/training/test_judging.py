@@ -9,6 +9,8 @@ import pytest
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.data.clips import Limits
 from engine.errors import EngineError
+from engine.evaluation import evaluate
+from engine.evaluation.judges import Judges
 from engine.evaluation.worker import Request, serve
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
@@ -139,6 +141,8 @@ def test_training_pays_little_for_it_and_waits_for_no_disk(judged, program, monk
     wait_for(lambda: judged.publisher.snapshot.recommended or judged.publisher.snapshot.advice)
     judged.finish(0.0, lambda: True)  # there is no time for anything
     assert not (program / "asked").exists()
+    waits = judged.publisher.snapshot.judge_waits
+    assert waits.startswith("the next evaluation starts after 25m of training in this run, to take")
     judged.publisher.update(run_seconds=2_000.0)
     judged.finish(1e6, lambda: True)
     assert [one.step for one in judged.publisher.snapshot.scores] == [10, 20, 30]
@@ -148,7 +152,9 @@ def test_training_pays_little_for_it_and_waits_for_no_disk(judged, program, monk
 
 
 @pytest.mark.slow
-def test_the_process_evaluates_and_says_why_not(make_voice, tmp_path):
+def test_the_process_evaluates_and_says_why_not(make_voice, tmp_path, monkeypatch):
+    absent = "voicecoach[judge] is not installed"
+    monkeypatch.setattr(evaluate, "open_judges", lambda *_, **__: Judges({}, (), absent, ()))
     folder = make_voice(
         text2mel=5, limits=Limits(max_coarse_frames=12), dataset=tmp_path, sentences=("Hello.",)
     ).folder
@@ -157,7 +163,7 @@ def test_the_process_evaluates_and_says_why_not(make_voice, tmp_path):
     replies = []
     serve(requests, replies.append)
     first, second, third = [one for one in replies if one.done]
-    assert (first.evaluation.step, first.trouble) == (5, "")
+    assert (first.evaluation.step, first.trouble, first.judge_absent) == (5, "", absent)
     assert first.evaluation.sentences[0].measures["focus"] > 0
     assert "no Text2Mel checkpoint of step 4" in second.trouble
     assert "There is no voice in" in third.trouble

@@ -46,7 +46,6 @@ def full(monkeypatch):
 def test_a_resumed_run_goes_on_in_the_same_curve(make_voice, copy_voice, training, full):
     voice = make_voice(checkpoint_every=10, series=True, text2mel=5, base_step=5)
     training.end(training.start(voice, "25", tensorboard=True, price=1.0))
-    killed = copy_voice(voice, "killed")
     full.append(True)
     session = training.start(voice, "40", attended=True)  # voice.toml keeps the option
     training.until(session, lambda s: any("No space" in text for text in training.texts(s)))
@@ -66,7 +65,7 @@ def test_a_resumed_run_goes_on_in_the_same_curve(make_voice, copy_voice, trainin
     assert shown.Audio(sounds)[-1].sample_rate == 22_050
     assert "_hparams_/session_start_info" in shown.summary_metadata
     # What a killed run had not saved is made again: its events were written, the last in part.
-    training.end(training.start(killed, "40"))
+    killed = copy_voice(voice, "killed")
     for step in (30, 40):
         shutil.rmtree(killed.checkpoint_folder("text2mel", step))
     newest = max(killed.events("text2mel").iterdir())

@@ -1,17 +1,16 @@
 """`--notify`: messages arrive at a real server, and what is secret in an address nowhere else."""
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from unittest.mock import MagicMock
 
 import pytest
-from programs import clean_environment
 from typer.testing import CliRunner
 
 from tui.cli import app
+from tui.process.logs import flush_log
 
 SECRETS = ("hidden-user", "hidden-word", "hidden-path", "hidden-query")
 
@@ -49,18 +48,21 @@ def inbox() -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
-@pytest.mark.process
 @pytest.mark.slow
-def test_a_run_tells_its_stop_and_shows_no_secret(make_voice, inbox, tmp_path):
+@pytest.mark.usefixtures("_logging_as_before")
+def test_a_run_tells_its_stop_and_shows_no_secret(make_voice, inbox, tmp_path, monkeypatch, capfd):
+    # This process keeps its own ways with signals.
+    monkeypatch.setattr("tui.process.headless.SignalWatch", MagicMock())
     voice = make_voice()
     user, word, path, query = SECRETS
     server = f"json://{user}:{word}@127.0.0.1:{inbox.server_port}"
     addresses = [f"{server}/{how}/{path}?-to={query}" for how in (200, 500, "nonsense")]
     addresses += [f"{server}/silent/{path}?rto=0.5", f"json://{user}:{word}@127.0.0.1:1/{path}"]
     options = ["--stop-at", "+3", "--headless", "--mirror", str(tmp_path / "mirror")]
-    train = [sys.executable, "-m", "tui", "train", "--voice", str(voice.folder), *options]
-    environment = clean_environment(VOICECOACH_NOTIFY=" ".join(addresses))
-    done = subprocess.run(train, env=environment, capture_output=True, timeout=60, check=True)
+    train = ["train", "--voice", str(voice.folder), "--device", "cpu", *options]
+    done = CliRunner().invoke(app, train, env={"VOICECOACH_NOTIFY": " ".join(addresses)})
+    assert done.exit_code == 0, done.output
+    flush_log()
     of_a_good_one = [told for to, told in inbox.told if to.startswith("/200/")]
     assert [one["title"] for one in of_a_good_one] == ["voicecoach: voice, Text2Mel"]
     assert of_a_good_one[0]["message"].startswith("Reached the stop at step 3.\nstep 3, held-out")
@@ -74,7 +76,8 @@ def test_a_run_tells_its_stop_and_shows_no_secret(make_voice, inbox, tmp_path):
         assert log.count(f"notification {number} (JSON) was not sent: {why}") == 1
     assert "unparsed data" in log  # urllib3 names the address there
     files = [one.read_bytes() for one in tmp_path.rglob("*") if one.is_file()]
-    for written in (done.stdout, done.stderr, *files):
+    shown = (done.output, *capfd.readouterr())
+    for written in (*map(str.encode, shown), *files):
         assert not [secret for secret in SECRETS if secret.encode() in written]
 
 

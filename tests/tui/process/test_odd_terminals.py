@@ -76,7 +76,7 @@ def test_no_input_closes_a_screen(runs) -> None:
     other = runs.attach()
     other.wait_for_screen()
     session, made = RemoteSession(runs.voice, reading=True), random.Random(8)
-    noises = (b"".join(noise(made) for _ in range(40)) for _ in range(50))
+    noises = (b"".join(noise(made) for _ in range(40)) for _ in range(15))
     inputs = [*NAMED.items(), *(("noise", data) for data in noises)]
     for number, (what, data) in enumerate(inputs):
         if number == len(NAMED):

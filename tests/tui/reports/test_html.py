@@ -104,9 +104,10 @@ def test_sounds_are_taken_in_order_until_the_room_is_used_up(tmp_path):
     broken.write_bytes(b"RIFF")
     embed([one := Heard(WAV)])
     copy = Path(shutil.copy(WAV, tmp_path / "copy.flac"))
-    sounds = [Heard(broken), Heard(WAV), Heard(copy), Heard(WAV), Heard(copy)]
+    (link := tmp_path / "link.wav").symlink_to(WAV.resolve())
+    sounds = [Heard(broken), Heard(link), Heard(WAV), Heard(copy), Heard(WAV), Heard(copy)]
     embed(sounds, room=3 * len(one.sound))
-    assert [sound.sound is not None for sound in sounds] == [False, True, True, True, False]
+    assert [sound.sound is not None for sound in sounds] == [False, False, True, True, True, False]
 
 
 def test_a_chart_leaves_out_what_cannot_be_drawn():

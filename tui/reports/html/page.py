@@ -122,7 +122,8 @@ def _measures(network: NetworkReport) -> list[dict[str, Any]]:
     return [
         {
             "curve": curve,
-            "chart": _score_chart(curve, network.best),
+            # What never changes is in the table.
+            "chart": None if curve.is_steady else _score_chart(curve, network.best),
             "scores": [dict(curve.scores).get(step) for step in columns],
         }
         for curve in score_curves(network.scores).values()
