@@ -193,7 +193,7 @@ class _Known:
         if step == self.standing.best:
             return f"decided by {plural(self.standing.answers, 'blind answer')}"
         if self.duels is None:
-            return "the judge has not compared any yet"
+            return "the judge has not measured enough checkpoints yet"
         if step not in self.duels.steps:
             return "the judge has not measured it yet"
         return self.duels.against(step, self._rival(step))

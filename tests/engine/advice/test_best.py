@@ -49,7 +49,7 @@ FALLING, RISING = {10: 0.9, 20: 0.5, 30: 0.4}, {10: 0.9, 20: 0.4, 30: 0.5}
 @pytest.mark.parametrize(
     ("losses", "quality", "heard", "step", "words"),
     [
-        (FALLING, {}, None, 30, "the judge has not compared any yet"),
+        (FALLING, {}, None, 30, "the judge has not measured enough checkpoints yet"),
         # What the judge has not measured counts as soon as it has the least loss.
         (FALLING, {10: 5, 20: 3}, None, 30, "the judge has not"),
         # Another speaker's voice may be the clearest of all.
@@ -57,7 +57,13 @@ FALLING, RISING = {10: 0.9, 20: 0.5, 30: 0.4}, {10: 0.9, 20: 0.4, 30: 0.5}
         # Clearly better to the judge outweighs the least loss.
         (RISING, {20: 3, 30: 5}, None, 30, "clearly better than 20 in 2 of 2 measures"),
         # Unless training has spoilt it.
-        ({10: 0.3, 20: 0.4, 30: 0.5}, {}, None, 10, "the judge has not compared any yet"),
+        (
+            {10: 0.3, 20: 0.4, 30: 0.5},
+            {},
+            None,
+            10,
+            "the judge has not measured enough checkpoints yet",
+        ),
         # An ear comes first, but not before what it has not heard and all figures prefer.
         (FALLING, {}, 20, 20, "decided by 6 blind answers"),
         (RISING, {20: 3, 30: 5}, 20, 20, "decided by 6 blind answers"),
