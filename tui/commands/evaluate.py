@@ -1,5 +1,6 @@
 """`voicecoach evaluate`: how good checkpoints of a voice are."""
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -41,7 +42,8 @@ def evaluate(
     from tui.reports.info import print_json
     from tui.reports.progress import progress
 
-    done = run(voice, network, [_choice(one) for one in step or ["all"]], progress)
+    in_lines = partial(progress, in_lines=True)  # it takes minutes
+    done = run(voice, network, [_choice(one) for one in step or ["all"]], in_lines)
     for trouble in done.troubles:
         print_error(trouble)
     if as_json:

@@ -17,8 +17,11 @@ class Show(Protocol):
 
 
 @contextmanager
-def progress(what: str) -> Iterator[Show]:
-    """Give a function that takes how much is done, out of how much, and of what, if it changes."""
+def progress(what: str, *, in_lines: bool = False) -> Iterator[Show]:
+    """Give a function that takes how much is done, out of how much, and of what, if it changes.
+
+    With `in_lines` a stderr that is no terminal gets a line for each part that begins.
+    """
     console = Console(stderr=True, markup=False, highlight=False, emoji=False)
     bar = Progress(
         TextColumn("{task.description}", markup=False),
@@ -31,8 +34,13 @@ def progress(what: str) -> Iterator[Show]:
     )
     with bar:
         task = bar.add_task(what, total=None)
+        last = what
 
         def show(done: int, total: int, what: str = what) -> None:
+            nonlocal last
+            if in_lines and bar.disable and what != last:
+                console.print(what)
+            last = what
             # A bar without a total is in motion.
             bar.update(task, description=what, completed=done, total=total or None)
 

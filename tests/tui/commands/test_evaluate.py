@@ -39,6 +39,7 @@ def run(*words):
 def test_checkpoints_are_measured_once_and_shown(voice):
     ran = run(voice.folder, "--step", "10k")
     assert ran.exit_code == 0, ran.output
+    assert ran.stderr == "step 10,000, 1 of 1\n"
     assert "10,000 (best by" in ran.stdout
     assert "held-out loss" in ran.stdout
     assert "0 of 2 sentences" in " ".join(ran.stdout.split())
