@@ -110,9 +110,25 @@ def texts(snapshot: Snapshot) -> list[str]:
 
 
 @pytest.fixture
-def training() -> Any:
-    """The ways to run a session: `start`, `until`, `end`, and the `texts` of what happened."""
-    return SimpleNamespace(start=start, until=until, end=end, texts=texts)
+def training() -> Iterator[Any]:
+    """The ways to run a session: `start`, `until`, `end`, and the `texts` of what happened.
+
+    A run that a failed test leaves is ended: it would take its random numbers where the next does.
+    """
+    from engine.run.commands import Finish
+
+    started: list[Session] = []
+
+    def start_noted(*arguments: Any, **changes: Any) -> Session:
+        started.append(start(*arguments, **changes))
+        return started[-1]
+
+    yield SimpleNamespace(start=start_noted, until=until, end=end, texts=texts)
+    for session in started:
+        if not session.join(0):
+            session.send(Finish())
+            session.hurry()
+            session.join(30)
 
 
 @pytest.fixture(scope="session")
