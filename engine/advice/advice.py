@@ -125,7 +125,9 @@ def advise(progress: Progress, pace: Pace) -> Advice:
     made = progress.step - progress.start
     curve = progress.curve
     loss = loss_trend(curve.held_out_steps, curve.held_out, progress.start)
-    judge = judge_trend(progress.evaluations, steps_ahead(made))
+    # The base may be another speaker's: what is as good as that has not come to an end.
+    beyond = [one for one in progress.evaluations if one.step > progress.start]
+    judge = judge_trend(beyond, steps_ahead(made))
     return _Adviser(progress, pace, loss, judge).advice()
 
 
@@ -265,9 +267,14 @@ class _Adviser:
         if judge is None:
             return "The judge has not measured two checkpoints far enough apart yet."
         if judge.direction == "flat":
-            return (
-                f"The judge finds {judge.newest:,} no better and no worse than {judge.earlier:,}."
-            )
+            clear = [
+                f"{word} in {_listed([MEASURES[name].title for name in names[:3]])}"
+                for word, names in (("better", judge.better), ("worse", judge.worse))
+                if names
+            ]
+            but = f", but clearly {' and '.join(clear)}: listen to both" if clear else ""
+            same = f"no better and no worse than {judge.earlier:,} on the whole"
+            return f"The judge finds {judge.newest:,} {same}{but}."
         found = "better" if judge.direction == "improving" else "worse"
         text = f"The judge finds {judge.newest:,} {found} than {judge.earlier:,}"
         names = [MEASURES[name].title for name in judge.changed[:3]]

@@ -140,8 +140,15 @@ class JudgeTrend:
     earlier: int
     """The step that it is compared with: where it is no better, the earliest as good."""
     newest: int
-    changed: tuple[str, ...] = ()
-    """Measures that speak for the direction, the clearest first."""
+    better: tuple[str, ...] = ()
+    """Measures in which the newest is clearly better, the clearest first."""
+    worse: tuple[str, ...] = ()
+    """Those in which it is clearly worse."""
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """Measures that speak for the direction."""
+        return {"improving": self.better, "worse": self.worse}.get(self.direction, ())
 
 
 def judge_trend(evaluations: Sequence[Evaluation], back: int) -> JudgeTrend | None:
@@ -166,8 +173,8 @@ def judge_trend(evaluations: Sequence[Evaluation], back: int) -> JudgeTrend | No
                 break
             if direction == other or other == "worse":
                 last, direction = one, other
-    changed = () if direction == "flat" else _changed(last, newest, direction)
-    return JudgeTrend(direction, last.step, newest.step, changed)
+    better, worse = (_changed(last, newest, better=up) for up in (True, False))
+    return JudgeTrend(direction, last.step, newest.step, better, worse)
 
 
 def _direction(earlier: Evaluation, newest: Evaluation) -> Direction:
@@ -180,14 +187,14 @@ def _direction(earlier: Evaluation, newest: Evaluation) -> Direction:
     return "worse" if duels.clearly_worse_than(earlier.step) else "flat"
 
 
-def _changed(earlier: Evaluation, newest: Evaluation, direction: Direction) -> tuple[str, ...]:
+def _changed(earlier: Evaluation, newest: Evaluation, *, better: bool) -> tuple[str, ...]:
     clear = {}
     for name, measure in MEASURES.items():
         if name in _NOT_HEARD or not measure.shown:
             continue
         score = compare(newest, earlier, name)
         if score is not None:
-            up = (measure.better == "higher") == (direction == "improving")
+            up = (measure.better == "higher") == better
             distance = score.low if up else -score.high
             if distance > 0:
                 clear[name] = distance / (score.high - score.low or distance)

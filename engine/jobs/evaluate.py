@@ -34,6 +34,8 @@ class Evaluated:
     network: NetworkName
     evaluations: tuple[Evaluation, ...]
     """Of those that were asked for, the first step first."""
+    measured: frozenset[int]
+    """The steps of all that have an evaluation."""
     kept: tuple[KeptCheckpoint, ...]
     """The checkpoints of the network on disk."""
     recommended: Recommendation | None
@@ -129,6 +131,7 @@ def evaluate(
         voice,
         network,
         tuple(found[step] for step in steps if step in found),
+        frozenset(found),
         tuple(one for one in kept_checkpoints(voice) if one.network == network),
         recommend(voice, network),
         evaluator.judges.absent if missing and evaluator.judges else "",

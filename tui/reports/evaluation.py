@@ -1,5 +1,6 @@
 """What `voicecoach evaluate` prints: measures of checkpoints with intervals, and the best."""
 
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ from rich.text import Text
 
 from engine.advice.measures import ScoreCurve, score_curves
 from engine.formatting import plural, printable
-from engine.run.evaluation import CheckpointScores, Evaluation, Score
+from engine.run.evaluation import CheckpointScores, Evaluation, Recommendation, Score
 from tui.formatting import figure, interval
 
 if TYPE_CHECKING:
@@ -85,7 +86,16 @@ def _lines(done: "Evaluated") -> Iterator[str]:
         yield f"not measured: {done.absent}"
     if (best := done.recommended) is not None:
         yield f"recommended: {best.words}"
-        yield f"next: {best.export_command(done.voice.folder, done.voice.name)}"
+        yield f"next: {_next_command(done, best)}"
+
+
+def _next_command(done: "Evaluated", best: Recommendation) -> str:
+    """What to do with the recommended checkpoint; one that was not measured comes first."""
+    if best.step in done.measured:
+        return best.export_command(done.voice.folder, done.voice.name)
+    network = f" --network {done.network}" if done.network != "text2mel" else ""
+    folder = shlex.quote(str(done.voice.folder))
+    return f"voicecoach evaluate {folder}{network} --step {best.step}"
 
 
 def _misread(evaluations: Sequence[Evaluation]) -> Iterator[str]:

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from engine.evaluation import evaluate, material
 from engine.evaluation.judges import Judges
 from engine.jobs.evaluate import Evaluated
-from engine.run.evaluation import Evaluation, SentenceMeasures
+from engine.run.evaluation import Evaluation, Recommendation, SentenceMeasures
 from engine.voice.evaluations import LIST, read_evaluations
 from engine.voice.folder import Voice
 from tui.cli import app
@@ -79,10 +79,14 @@ def test_checkpoints_are_ranked_by_what_was_measured(voice, capsys):
         return Evaluation("text2mel", step, 1.0, sentences)
 
     evaluations = measured(1, 0.7), measured(2, 0.5), measured(3, 0.6)
-    done = Evaluated(voice, "text2mel", evaluations, (), None, "", ())
+    best = Recommendation("text2mel", 4, ("least held-out loss (0.4)",), "not measured yet")
+    done = Evaluated(voice, "text2mel", evaluations, frozenset({1, 2, 3}), (), best, "", ())
     assert done.won == {2: pytest.approx(1), 3: pytest.approx(0.5), 1: pytest.approx(0)}
     assert list(done.won) == [2, 3, 1]
     print_evaluated(done)
-    assert "1 of 3 (100 % won)" in capsys.readouterr().out
-    alone = Evaluated(voice, "text2mel", evaluations[:1], (), None, "", ())
+    printed = capsys.readouterr().out
+    assert "1 of 3 (100 % won)" in printed
+    # What is recommended by its loss alone is measured before it is exported.
+    assert "next: voicecoach evaluate" in printed
+    alone = Evaluated(voice, "text2mel", evaluations[:1], frozenset({1}), (), None, "", ())
     assert alone.won == {}
