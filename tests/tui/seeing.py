@@ -58,6 +58,8 @@ class Opened:
         for thread in threading.enumerate():
             if thread.name == "listening":
                 thread.join(30)
+        # A dialog is drawn a turn after its key.
+        await self.pilot.pause()
         await self.pilot.pause()
 
     async def look(self) -> None:

@@ -124,8 +124,9 @@ def test_scene(snap_compare, scene, size, keys):
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
         pilot.app.poll()
-        await pilot.pause()
-        await pilot.pause()
+        # The bottom line, and all colours of another theme, are drawn a turn or two later.
+        for _ in range(4):
+            await pilot.pause()
 
     app = app_on(FakeSession(SCENES[scene]()), ascii_only="ascii" in keys)
     assert snap_compare(app, run_before=press, terminal_size=size)

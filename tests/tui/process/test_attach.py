@@ -158,7 +158,7 @@ def test_a_killed_run_is_reported_and_leaves_nothing_in_the_way(runs) -> None:
 
 def test_ps_and_a_read_only_screen(runs) -> None:
     engine = runs.unseen()
-    runs.wait_until(lambda: json.loads(ps("--json"))[0]["step"], "steps")
+    runs.wait_until(lambda: any(run["step"] for run in json.loads(ps("--json"))), "steps")
     [run] = json.loads(ps("--json"))
     assert (run["voice"], run["network"], run["pid"]) == ("voice", "text2mel", engine)
     assert (run["phase"], run["screens"], run["answers"]) == ("training", 0, True)
