@@ -189,7 +189,7 @@ class _Known:
 
     def _certainty(self, step: int) -> str:
         if len(self.steps) == 1:
-            return "there is no other"
+            return "there is no other new checkpoint to compare it with"
         if step == self.standing.best:
             return f"decided by {plural(self.standing.answers, 'blind answer')}"
         if self.duels is None:
