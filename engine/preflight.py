@@ -25,7 +25,7 @@ from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, 
 from engine.text.plain import composed_symbols
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import LEFTOVERS, require_free
-from engine.voice.event_files import can_write_events
+from engine.voice.event_files import require_event_writer
 from engine.voice.folder import OLD_EXPORT, Voice, as_stored
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
@@ -265,11 +265,8 @@ def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettin
     """The settings with what the options change, and an id where there is a mirror."""
     names = ["recipe", "dropout", "keep_errors", "budget", "mirror"]
     names += ["checkpoint_every", "checkpoint_minutes", "tensorboard"]
-    if options.tensorboard and not can_write_events():
-        raise InputError(
-            "--tensorboard needs a library that is not installed: "
-            "pip install 'voicecoach[tensorboard]'."
-        )
+    if options.tensorboard:
+        require_event_writer()
     settings = replace(settings, **_given({name: getattr(options, name) for name in names}))
     if options.price is not None:
         price = 0.0 if options.price == "auto" else options.price

@@ -6,6 +6,8 @@ ignored, so that a newer version may write more. JSON is for files that a person
 MessagePack for screens in other processes: it carries NaN, infinities and arrays as they are.
 """
 
+import contextlib
+import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -14,9 +16,12 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import msgspec
 
 from engine.errors import InputError
+from engine.files import read_plain
 
 if TYPE_CHECKING:
     import numpy as np
+
+_log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 _Encode = Callable[[Any], Any]
@@ -58,6 +63,29 @@ def from_json(raw: bytes | str, kind: type[_T], where: object) -> _T:
         InputError: it is no JSON, or holds something else.
     """
     return _reading(lambda: msgspec.json.decode(raw, type=kind, dec_hook=_decode), where)
+
+
+def read_json_lines(path: Path, kind: type[_T], max_bytes: int, remedy: str) -> list[_T]:
+    """Read a file with a value on each line; none where there is no file.
+
+    Damaged lines are passed over, with a warning in the log.
+
+    Raises:
+        InputError: it cannot be read, or is too large; `remedy` says what to do.
+    """
+    try:
+        lines = [line for line in read_plain(path, max_bytes).split(b"\n") if line.strip()]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}; {remedy}.") from error
+    found = []
+    for line in lines:
+        with contextlib.suppress(InputError):
+            found.append(from_json(line, kind, path))
+    if len(found) < len(lines):
+        _log.warning("%s: %d lines are damaged and not counted", path, len(lines) - len(found))
+    return found
 
 
 def to_msgpack(value: object) -> bytes:

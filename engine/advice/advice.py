@@ -22,8 +22,9 @@ from engine.advice.trends import (
 )
 from engine.choices import NetworkName
 from engine.formatting import dollars, plural, whole_minutes
+from engine.run.curves import LossCurve
 from engine.run.evaluation import Advice, AdviceKind, Evaluation
-from engine.run.snapshot import LossCurve, Snapshot
+from engine.run.snapshot import Snapshot
 from engine.voice.comparisons import read_comparisons
 from engine.voice.evaluations import read_evaluations
 from engine.voice.folder import Voice
@@ -257,7 +258,7 @@ class _Adviser:
         going = f"after {_short(loss.ahead)} more steps it will be {_loss(low)} to {_loss(high)}"
         text = f"Held-out loss {_loss(loss.level)}"
         if loss.direction == "worse":
-            text += f", least at {loss.since:,} ({_loss(loss.best)})"
+            text += f", lowest at {loss.since:,} ({_loss(loss.best)})"
         elif loss.direction == "flat":
             text += f", no better than at {loss.since:,}"
         return f"{text}; {going} (80 % sure)."

@@ -1,6 +1,6 @@
 """Which checkpoint of a network is the best: by held-out loss, by the judge and by listening.
 
-No measure decides alone. The one with the least held-out loss is recommended, unless the judge
+No measure decides alone. The one with the lowest held-out loss is recommended, unless the judge
 finds its best clearly better by other measures; what a person answered in blind comparisons comes
 first.
 The base is none of them unless training has only raised its held-out loss.
@@ -139,7 +139,7 @@ class _Known:
         return Recommendation(network, step, reasons, self._certainty(step))
 
     def _by_figures(self) -> int:
-        """The least held-out loss, unless the judge's best beats it in what can be heard.
+        """The lowest held-out loss, unless the judge's best beats it in what can be heard.
 
         One that the judge has not measured yet must have the least of all.
         """
@@ -175,9 +175,9 @@ class _Known:
             return []
         loss, least = self.losses[step], self._least_loss(self.steps)
         if step == least:
-            return [f"least held-out loss ({loss:.4f})"]
+            return [f"lowest held-out loss ({loss:.4f})"]
         assert least is not None
-        return [f"held-out loss {loss:.4f}, the least is {self.losses[least]:.4f} at {least:,}"]
+        return [f"held-out loss {loss:.4f}; the lowest is {self.losses[least]:.4f} at {least:,}"]
 
     def _judged(self, step: int) -> list[str]:
         if self.duels is None or step not in self.duels.steps:

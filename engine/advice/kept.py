@@ -1,5 +1,6 @@
 """The checkpoints of a voice that can speak, and which of them a person means."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -69,7 +70,7 @@ def resolve(
     if choice == "best":
         raise InputError(
             f"Which {name} checkpoint of {voice.folder} is best is not known: none was measured; "
-            f"give a step, or measure them: `voicecoach evaluate {voice.folder}`."
+            f"give a step, or measure them: voicecoach evaluate {shlex.quote(str(voice.folder))}"
         )
     raise InputError(
         f"The voice {voice.folder} has no base of {name}: it was trained from scratch, or the base "

@@ -11,7 +11,8 @@ import msgspec
 
 from engine.attach.messages import Growth, Update
 from engine.errors import InputError
-from engine.run.snapshot import AttentionPlot, Snapshot
+from engine.run.curves import AttentionPlot
+from engine.run.snapshot import Snapshot
 from engine.serialization import from_msgpack, to_msgpack
 from engine.voice.attention_plots import shades, weights_of
 

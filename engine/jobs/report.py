@@ -19,6 +19,7 @@ from engine.checkpoints.state import EMA_FILE, WEIGHTS_FILE, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError, VoicecoachError
 from engine.jobs.info import describe
+from engine.run.curves import AttentionPlot, LossCurve
 from engine.run.evaluation import (
     Advice,
     CheckpointScores,
@@ -27,7 +28,6 @@ from engine.run.evaluation import (
     SentenceMeasures,
 )
 from engine.run.sample import KeptCheckpoint, Sample
-from engine.run.snapshot import AttentionPlot, LossCurve
 from engine.voice.attention_plots import read_plots
 from engine.voice.comparisons import Comparison, read_comparisons
 from engine.voice.evaluations import read_evaluations

@@ -116,7 +116,7 @@ class Recommendation:
     network: NetworkName
     step: int
     reasons: tuple[str, ...]
-    """Why, each a clause: `least held-out loss (0.577)`."""
+    """Why, each a clause: `lowest held-out loss (0.577)`."""
     certainty: str
     """How sure that is, in a clause: `clearly better than 17,855 in 3 of 4 measures`."""
 

@@ -8,9 +8,10 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
+from engine.run.curves import AttentionPlot
 from engine.run.evaluation import Notice, NoticeKind
 from engine.run.sample import Sample
-from engine.run.snapshot import AttentionPlot, Event, Snapshot
+from engine.run.snapshot import Event, Snapshot
 
 _log = logging.getLogger(__name__)
 

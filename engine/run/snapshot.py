@@ -10,20 +10,15 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine.check.report import CheckReport
 from engine.choices import NetworkName, StopWhen
 from engine.formatting import plural
 from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.machine.gpu import GpuReading
-from engine.run.evaluation import Advice, CheckpointScores, Misreading, Notice, Recommendation
+from engine.run.curves import AttentionPlot, LossCurve, Losses
+from engine.run.evaluation import Advice, CheckpointScores, Notice, Recommendation
 from engine.run.sample import KeptCheckpoint, Sample, Speaking
 from engine.run.stop import StopPoint
-
-RECENT_STEPS = 1_000
-"""Of the loss curve, what can be seen unthinned."""
 
 
 class Phase(Enum):
@@ -62,49 +57,6 @@ class Progress:
     what: str
     done: int
     total: int
-
-
-@dataclass(frozen=True, slots=True)
-class Losses:
-    """A loss and its parts, means over the last logged steps."""
-
-    total: float
-    l1: float
-    """Mean absolute difference, normalised units."""
-    divergence: float
-    """Binary divergence: cross entropy of the logits against the target."""
-    attention: float | None
-    """Guided attention; None for SSRN, which has none."""
-
-
-@dataclass(frozen=True, slots=True)
-class LossCurve:
-    """Loss over steps, thinned to a few hundred points whatever the length of the run."""
-
-    steps: tuple[int, ...] = ()
-    losses: tuple[float, ...] = ()
-    held_out_steps: tuple[int, ...] = ()
-    held_out: tuple[float, ...] = ()
-    best: float | None = None
-    """The least of all losses on the held-out set, not thinned; None before the first."""
-    best_step: int = 0
-    recent_steps: tuple[int, ...] = ()
-    """The last `RECENT_STEPS` steps, as they were logged."""
-    recent_losses: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class AttentionPlot:
-    """The attention of one sentence at one step."""
-
-    step: int
-    sentence: str
-    """The symbols of the rows, in order."""
-    weights: NDArray[np.float32]
-    """`(N, T)`: characters × coarse frames; read-only."""
-    source: str
-    """What was attended to, in a word or two: `held-out LJ001-0004`."""
-    misreadings: tuple[Misreading, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

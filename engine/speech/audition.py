@@ -24,9 +24,9 @@ from engine.networks.build import network_with
 from engine.networks.specs import NetworkSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
 from engine.run.commands import Audition
+from engine.run.curves import AttentionPlot
 from engine.run.publisher import Publisher
 from engine.run.sample import Sample, Speaking, StepChoice
-from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import write_attention
 from engine.speech.growing import GrowingWav, write_wav
 from engine.speech.loudness import level

@@ -12,8 +12,8 @@ from engine.checkpoints.checkpoint import Checkpoint, find_newest_good
 from engine.checkpoints.state import Recovery, Unlogged
 from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural
+from engine.run.curves import Losses
 from engine.run.publisher import Publisher
-from engine.run.snapshot import Losses
 from engine.training.setup import TrainingContext
 
 MAX_SKIPPED = 5

@@ -7,14 +7,16 @@ import torch
 from torch import Tensor
 
 from engine.checkpoints.state import Unlogged
+from engine.choices import NETWORK_TITLES
 from engine.errors import EngineError
 from engine.evaluation.losses import LossParts
 from engine.formatting import dollars, duration, plural
 from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
 from engine.networks.text2mel import Text2MelOutput
+from engine.run.curves import AttentionPlot, Losses
 from engine.run.publisher import Publisher
-from engine.run.snapshot import AttentionPlot, Losses, LostSteps, Phase
+from engine.run.snapshot import LostSteps, Phase
 from engine.speech.misreadings import misreadings
 from engine.training.cost import CostMeter
 from engine.training.setup import TrainingContext, micro_batches_notice
@@ -114,7 +116,7 @@ class Metrics:
         begun = "continued from" if step else "started at"
         since = f", {step - base:,} since base" if 0 < base < step else ""
         self._publisher.event(
-            f"{self._context.network} {begun} step {step:,}{since}; "
+            f"{NETWORK_TITLES[self._context.network]} {begun} step {step:,}{since}; "
             f"held-out loss {held_out:.4f} (EMA)"
         )
         self._report_lost_steps()

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 from engine.errors import EngineError, InputError
 from engine.files import read_plain
 from engine.machine.background import BackgroundThread
+from engine.run.curves import AttentionPlot, Losses
 from engine.run.evaluation import CheckpointScores
 from engine.run.publisher import Publisher
 from engine.run.sample import Sample
-from engine.run.snapshot import AttentionPlot, Losses
 from engine.speech.attention_file import attention_picture
 from engine.training.cost import CostMeter
 from engine.training.setup import TrainingContext

@@ -13,9 +13,10 @@ from engine.errors import EngineError
 from engine.machine.cloud.machine import SpotNews
 from engine.machine.device import is_out_of_memory
 from engine.run.commands import Continue, Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
+from engine.run.curves import Losses
 from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
-from engine.run.snapshot import Losses, Phase
+from engine.run.snapshot import Phase
 from engine.speech.audition import Auditions
 from engine.speech.series import Series
 from engine.training.checkpoint_writer import OnSaved

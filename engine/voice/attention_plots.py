@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from engine.errors import InputError
 from engine.files import read_plain, write_whole
 from engine.formatting import printable
-from engine.run.snapshot import AttentionPlot
+from engine.run.curves import AttentionPlot
 from engine.serialization import from_msgpack, to_msgpack
 
 _log = logging.getLogger(__name__)

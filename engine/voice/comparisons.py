@@ -1,19 +1,15 @@
 """`comparisons.jsonl`: what a person answered who compared checkpoints without knowing which."""
 
-import logging
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from msgspec import Meta
 
 from engine.choices import NetworkName
-from engine.errors import InputError
-from engine.files import append_line, read_plain
+from engine.files import append_line
 from engine.run.stop import MAX_STEPS
-from engine.serialization import from_json, to_json
+from engine.serialization import read_json_lines, to_json
 from engine.voice.folder import Voice
-
-_log = logging.getLogger(__name__)
 
 LIST = "comparisons.jsonl"
 """The file's name in the voice folder."""
@@ -65,25 +61,6 @@ def read_comparisons(voice: Voice) -> tuple[Comparison, ...]:
     Raises:
         InputError: the file cannot be read.
     """
-    path = voice.folder / LIST
-    try:
-        lines = [line for line in read_plain(path, _MAX_BYTES).split(b"\n") if line.strip()]
-    except FileNotFoundError:
-        return ()
-    except OSError as error:
-        raise InputError(
-            f"The answers in {path} cannot be read: {error.strerror}; move the file away to begin "
-            f"anew."
-        ) from error
-    found = [comparison for line in lines if (comparison := _parse(line)) is not None]
-    if len(found) < len(lines):
-        _log.warning("%s: %d lines are damaged and not counted", path, len(lines) - len(found))
-    return tuple(found[-_MAX_ANSWERS:])
-
-
-def _parse(line: bytes) -> Comparison | None:
-    try:
-        comparison = from_json(line, Comparison, LIST)
-    except InputError:
-        return None
-    return comparison if comparison.a != comparison.b else None
+    remedy = "move the file away to begin anew"
+    found = read_json_lines(voice.folder / LIST, Comparison, _MAX_BYTES, remedy)
+    return tuple(one for one in found if one.a != one.b)[-_MAX_ANSWERS:]

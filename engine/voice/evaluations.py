@@ -1,6 +1,5 @@
 """`evaluation.jsonl`: what was measured of the checkpoints of a voice."""
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,10 +9,8 @@ from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.files import append_line, read_plain, write_whole
 from engine.run.evaluation import Evaluation
-from engine.serialization import from_json, to_json
+from engine.serialization import from_json, read_json_lines, to_json
 from engine.voice.folder import Voice
-
-_log = logging.getLogger(__name__)
 
 LIST = "evaluation.jsonl"
 """The file's name in the voice folder."""
@@ -100,25 +97,6 @@ def _is_of(evaluation: Evaluation, saved: Mapping[int, _Saved]) -> bool:
 
 def _read_all(voice: Voice) -> list[Evaluation]:
     """The newest evaluations of every network and step, in the order of the file."""
-    path = voice.folder / LIST
-    try:
-        lines = [line for line in read_plain(path, _MAX_BYTES).split(b"\n") if line.strip()]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise InputError(
-            f"The evaluations in {path} cannot be read: {error.strerror}; move the file away to "
-            f"have the checkpoints evaluated anew."
-        ) from error
-    parsed = [one for line in lines if (one := _parse(line)) is not None]
-    if len(parsed) < len(lines):
-        _log.warning("%s: %d lines are damaged and not counted", path, len(lines) - len(parsed))
-    newest = {(one.network, one.step): one for one in parsed}
-    return list(newest.values())
-
-
-def _parse(line: bytes) -> Evaluation | None:
-    try:
-        return from_json(line, Evaluation, LIST)
-    except InputError:
-        return None
+    remedy = "move the file away to have the checkpoints evaluated anew"
+    found = read_json_lines(voice.folder / LIST, Evaluation, _MAX_BYTES, remedy)
+    return list({(one.network, one.step): one for one in found}.values())

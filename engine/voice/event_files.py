@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from engine.errors import InputError
 from engine.files import make_folder, open_private
 from engine.tf_import.table import masked_crc
 
@@ -21,6 +22,15 @@ _NAME = re.compile(r"events\.out\.tfevents\.([0-9]{10})\..*")
 def can_write_events() -> bool:
     """Whether the library that knows the events is installed."""
     return importlib.util.find_spec("tensorboardX") is not None
+
+
+def require_event_writer() -> None:
+    """Raise `InputError` where that library is not installed."""
+    if not can_write_events():
+        raise InputError(
+            "--tensorboard needs a library that is not installed: "
+            "pip install 'voicecoach[tensorboard]'."
+        )
 
 
 class EventFile:

@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from engine.errors import EngineError, InputError
 from engine.files import append_line, fsync, make_folder, plain_file, write_whole
-from engine.run.snapshot import RECENT_STEPS, LossCurve, Losses
+from engine.run.curves import RECENT_STEPS, LossCurve, Losses
 from engine.run.stop import MAX_STEPS
 from engine.serialization import from_json, to_json
 

@@ -10,17 +10,10 @@ import numpy as np
 
 from engine.advice.measures import Measure
 from engine.run.commands import Command
+from engine.run.curves import AttentionPlot, LossCurve, Losses
 from engine.run.evaluation import Advice, CheckpointScores, Misreading, Recommendation, Score
 from engine.run.sample import KeptCheckpoint, Sample
-from engine.run.snapshot import (
-    AttentionPlot,
-    Event,
-    GpuReading,
-    LossCurve,
-    Losses,
-    Phase,
-    Snapshot,
-)
+from engine.run.snapshot import Event, GpuReading, Phase, Snapshot
 from engine.run.stop import StopPoint
 from tui.audio.sound_card import PlayerStatus
 

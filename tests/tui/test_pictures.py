@@ -20,7 +20,8 @@ from seeing import app_on
 from textual.widgets import Input
 
 from engine.machine.cloud.machine import Machine, SpotNotice
-from engine.run.snapshot import Losses, Phase, Progress
+from engine.run.curves import Losses
+from engine.run.snapshot import Phase, Progress
 from engine.run.stop import StopPoint
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("_measures_of_the_tests")]

@@ -7,8 +7,8 @@ import pytest
 from fake_session import curve, event, preparing, sample, training
 from seeing import SIZES, opened
 
+from engine.run.curves import LossCurve, Losses
 from engine.run.sample import KeptCheckpoint
-from engine.run.snapshot import LossCurve, Losses
 from engine.run.stop import StopPoint
 
 

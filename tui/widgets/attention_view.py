@@ -11,7 +11,7 @@ from textual.color import Color, Gradient
 from textual.content import Content
 from textual.strip import Strip
 
-from engine.run.snapshot import AttentionPlot
+from engine.run.curves import AttentionPlot
 from tui import formatting
 from tui.formatting import misreading_words
 from tui.widgets.axes import linear_ticks

@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.strip import Strip
 
-from engine.run.snapshot import RECENT_STEPS, LossCurve
+from engine.run.curves import RECENT_STEPS, LossCurve
 from tui import formatting
 from tui.widgets.axes import Scale, step_labels, value_labels
 from tui.widgets.drawing import Drawing, colour

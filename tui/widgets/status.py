@@ -11,7 +11,8 @@ from textual.content import Content
 
 from engine.choices import NETWORK_TITLES
 from engine.formatting import duration, printable
-from engine.run.snapshot import LossCurve, Phase, Snapshot
+from engine.run.curves import LossCurve
+from engine.run.snapshot import Phase, Snapshot
 from tui import formatting
 from tui.widgets.advice_line import AdviceLine
 from tui.widgets.status_line import Part, StatusLine, fitting, join, line

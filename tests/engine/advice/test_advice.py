@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.advice.advice import Pace, Progress, advise
+from engine.run.curves import LossCurve
 from engine.run.evaluation import Evaluation, Misreading, SentenceMeasures
-from engine.run.snapshot import LossCurve
 
 BASE = 10_000
 

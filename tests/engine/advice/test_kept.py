@@ -51,7 +51,7 @@ def test_the_best_has_the_least_held_out_loss_and_of_equal_ones_is_earliest(voic
     source = TrainOptions(voice.folder / "new", source=voice.folder, source_step="best")
     told = []
     assert with_source_step(source, told.append).source == resolve(voice, "text2mel", "best").path
-    assert told[0].startswith("starting from Text2Mel 2,050: least held-out loss (0.5000)")
+    assert told[0].startswith("starting from Text2Mel 2,050: lowest held-out loss (0.5000)")
     for choice, words in (
         (3, "no SSRN checkpoint of step 3; there are 7"),
         ("best", "Which SSRN checkpoint"),

@@ -29,7 +29,8 @@ from engine.attach.messages import (
 from engine.attach.updates import apply, update_between
 from engine.errors import InputError
 from engine.run.commands import Audition, Command, SetBudget
-from engine.run.snapshot import AttentionPlot, Event, Phase, Snapshot
+from engine.run.curves import AttentionPlot
+from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import StopRule, parse_stop
 from engine.serialization import MAX_NUMBER, to_msgpack
 

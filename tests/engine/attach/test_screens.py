@@ -11,7 +11,7 @@ from engine.attach.messages import Hello
 from engine.attach.screens import OWN, Screens
 from engine.attach.updates import update_between
 from engine.run.commands import Finish, KeyPressed, ScreenAttached, ScreenDetached, TerminalStalled
-from engine.run.snapshot import AttentionPlot
+from engine.run.curves import AttentionPlot
 
 HELLO = GREETING + frame(Hello("screen"))
 BIG = AttentionPlot(1, "a", np.random.default_rng(1).random((180, 210), np.float32), "")

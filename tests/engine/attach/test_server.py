@@ -19,8 +19,9 @@ from engine.attach.screens import Screens
 from engine.attach.server import Server
 from engine.errors import InputError
 from engine.run.commands import Finish, Pause, SaveCheckpoint, ScreenAttached, ScreenDetached
+from engine.run.curves import AttentionPlot
 from engine.run.sample import Speaking
-from engine.run.snapshot import AttentionPlot, Phase
+from engine.run.snapshot import Phase
 from engine.run.stop import StopPoint
 from engine.serialization import from_msgpack
 

@@ -126,7 +126,7 @@ def test_the_best_is_never_removed(voice, write):
     advised = recommend(voice, "text2mel")
     assert advised.step == 4
     assert "4 wins: better than 5 in 6 of 6 answers" in advised.reasons[0]
-    assert "the least is 0.3000 at 5" in advised.reasons[1]
+    assert "the lowest is 0.3000 at 5" in advised.reasons[1]
 
 
 @pytest.mark.slow

@@ -89,6 +89,6 @@ def test_files_follow_one_another_whatever_the_clock(tmp_path, monkeypatch):
 
 
 def test_without_its_library_the_option_is_refused(make_voice, training, monkeypatch):
-    monkeypatch.setattr("engine.preflight.can_write_events", lambda: False)
+    monkeypatch.setattr("engine.voice.event_files.can_write_events", lambda: False)
     with pytest.raises(InputError, match=r"pip install 'voicecoach\[tensorboard\]'"):
         training.start(make_voice(), "+1", tensorboard=True)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.run.snapshot import AttentionPlot
+from engine.run.curves import AttentionPlot
 from engine.serialization import to_msgpack
 from engine.voice.attention_plots import read_plots, save_plots
 

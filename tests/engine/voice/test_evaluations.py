@@ -64,5 +64,5 @@ def test_evaluations_of_weights_taken_back_do_not_count(make_voice):
 def test_a_file_that_is_no_list_is_refused_in_a_sentence(make_voice):
     voice = make_voice()
     (voice.folder / LIST).mkdir()
-    with pytest.raises(InputError, match=r"evaluations in .* cannot be read: .*; move the file"):
+    with pytest.raises(InputError, match=r"evaluation.jsonl cannot be read: .*; move the file"):
         read_evaluations(voice, "text2mel")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from engine.errors import EngineError
-from engine.run.snapshot import Losses
+from engine.run.curves import Losses
 from engine.voice.history import History
 
 

@@ -48,7 +48,7 @@ def test_best_is_exported_with_the_reason(make_voice, tmp_path):
         "export", voice.folder, "--out", tmp_path / "out", "--step", "best", "--ssrn-step", "7"
     ).splitlines()
     assert "Text2Mel at step 100, SSRN at step 7; " in line
-    assert why.startswith("Text2Mel 100: least held-out loss (0.2500); ")
+    assert why.startswith("Text2Mel 100: lowest held-out loss (0.2500); ")
     done = CliRunner().invoke(
         app, ["export", str(voice.folder), "--out", "x", "--ssrn-step", "best"]
     )

@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from textual.geometry import Size
 
-from engine.run.snapshot import LossCurve
+from engine.run.curves import LossCurve
 from tui.widgets.axes import linear_ticks, log_ticks, step_labels, value_labels
 from tui.widgets.loss_plot import LAST_STEPS, draw_curve, grew_visibly, part
 

@@ -12,8 +12,8 @@ from engine.advice.measures import ScoreCurve, score_curves
 from engine.choices import NETWORK_TITLES
 from engine.formatting import dollars, duration, format_bytes, plural, printable
 from engine.jobs.report import NetworkReport, Report, SpokenSentence
+from engine.run.curves import AttentionPlot
 from engine.run.evaluation import CheckpointScores
-from engine.run.snapshot import AttentionPlot
 from engine.speech.attention_file import attention_picture
 from tui.formatting import figure, interval, loss, price
 from tui.reports.html.charts import Chart, Curve, chart_of
