@@ -118,13 +118,13 @@ class _Known:
 
     def by(self) -> dict[BestBy, int]:
         found: dict[BestBy, int | None] = {
-            "held-out": self._least_loss(self.steps),
+            "held-out": self._lowest_loss(self.steps),
             "judge": self.duels.best if self.duels else None,
             "listening": self.standing.best if self.standing.best in self.steps else None,
         }
         return {by: step for by, step in found.items() if step is not None}
 
-    def _least_loss(self, steps: Iterable[int]) -> int | None:
+    def _lowest_loss(self, steps: Iterable[int]) -> int | None:
         known = [step for step in steps if step in self.losses]
         return min(known, key=lambda step: (self.losses[step], step), default=None)
 
@@ -141,19 +141,19 @@ class _Known:
     def _by_figures(self) -> int:
         """The lowest held-out loss, unless the judge's best beats it in what can be heard.
 
-        One that the judge has not measured yet must have the least of all.
+        One that the judge has not measured yet must have the lowest of all.
         """
-        least = self._least_loss(self.steps)
+        lowest = self._lowest_loss(self.steps)
         if self.duels is None:
-            assert least is not None  # something was measured
-            return least
+            assert lowest is not None  # something was measured
+            return lowest
         best = self.duels.best
-        if least is None:
+        if lowest is None:
             return best
         # The loss must not vote for its own choice.
         heard = duels_between(self.evaluations, without=("held_out",))
         beaten = heard.beaten_by(best) if heard is not None else set()
-        return best if least in beaten else least
+        return best if lowest in beaten else lowest
 
     def _unheard_that_beats(self, preferred: int) -> int | None:
         """A checkpoint that was not compared blind and that all figures prefer."""
@@ -173,11 +173,11 @@ class _Known:
     def _loss_of(self, step: int) -> list[str]:
         if step not in self.losses:
             return []
-        loss, least = self.losses[step], self._least_loss(self.steps)
-        if step == least:
+        loss, lowest = self.losses[step], self._lowest_loss(self.steps)
+        if step == lowest:
             return [f"lowest held-out loss ({loss:.4f})"]
-        assert least is not None
-        return [f"held-out loss {loss:.4f}; the lowest is {self.losses[least]:.4f} at {least:,}"]
+        assert lowest is not None
+        return [f"held-out loss {loss:.4f}; the lowest is {self.losses[lowest]:.4f} at {lowest:,}"]
 
     def _judged(self, step: int) -> list[str]:
         if self.duels is None or step not in self.duels.steps:

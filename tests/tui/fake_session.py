@@ -233,7 +233,7 @@ def judged(**fields: object) -> Snapshot:
         ),
         recommended=Recommendation(
             "text2mel", 869_000,
-            ("least held-out loss (0.0951)", "first in the rank of the judge"),
+            ("lowest held-out loss (0.0951)", "first in the rank of the judge"),
             "clearly better than 871,000 in 3 of 4 measures",
         ),
     )  # fmt: skip

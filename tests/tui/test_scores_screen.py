@@ -126,7 +126,7 @@ async def test_at_the_stop_the_screen_says_what_to_export(size, words):
     async with opened(judged(**stopped), size=size) as run:
         assert "★ Export 869,000" in run.words
         assert words in run.words
-        of_ssrn = Recommendation("ssrn", 5_000, ("least held-out loss",), "")
+        of_ssrn = Recommendation("ssrn", 5_000, ("lowest held-out loss",), "")
         await run.change(network="ssrn", recommended=of_ssrn)
         assert "★ Export 5,000" in run.text
         assert ("export /data/voices/alice --ssrn-step 5000" in run.text) is (size == (80, 24))

@@ -47,7 +47,7 @@ async def test_the_demo_says_at_its_stop_what_comes_next():
         assert "Stopped at 871,204, saved.  a hear it · e sentence · s later stop · q" in run.text
         sharpen = "voicecoach demo --voice voices/demo --network ssrn"
         assert f"Next, for a clearer sound: {sharpen}" in run.text
-        best = Recommendation("text2mel", 870_000, ("least held-out loss (0.1)",), "not sure")
+        best = Recommendation("text2mel", 870_000, ("lowest held-out loss (0.1)",), "not sure")
         await run.change(recommended=best)
         assert "★ Export 870,000: not sure.  w why" in run.text
         assert "Stopped at 871,204, saved; ends at 14:07 unless a key is pressed." in run.text

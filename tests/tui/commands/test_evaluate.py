@@ -79,7 +79,7 @@ def test_checkpoints_are_ranked_by_what_was_measured(voice, capsys):
         return Evaluation("text2mel", step, 1.0, sentences)
 
     evaluations = measured(1, 0.7), measured(2, 0.5), measured(3, 0.6)
-    best = Recommendation("text2mel", 4, ("least held-out loss (0.4)",), "not measured yet")
+    best = Recommendation("text2mel", 4, ("lowest held-out loss (0.4)",), "not measured yet")
     done = Evaluated(voice, "text2mel", evaluations, frozenset({1, 2, 3}), (), best, "", ())
     assert done.won == {2: pytest.approx(1), 3: pytest.approx(0.5), 1: pytest.approx(0)}
     assert list(done.won) == [2, 3, 1]

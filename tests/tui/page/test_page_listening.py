@@ -95,7 +95,7 @@ def test_terminal_plays_its_sound_in_the_tab(page: ServedPage, tab, tmp_path):
     path = page.add(865_000, spoken(0.5), SECOND, time=1.0)
     page.play_in_tab(path)
     hears(tab, path)
-    assert tab.locator("#spoken").inner_text() == SECOND
+    wait_until(lambda: tab.locator("#spoken").inner_text() == SECOND, "what is said")
     # In a blind test it would be one sound too many.
     tab.keyboard.press("b")
     wait_until(lambda: not page.listeners, "the tab to say that it plays nothing else")
@@ -103,6 +103,20 @@ def test_terminal_plays_its_sound_in_the_tab(page: ServedPage, tab, tmp_path):
     wait_until(lambda: page.listeners, "the tab to say that its sound is on")
     tab.click("#sound")
     wait_until(lambda: not page.listeners, "the tab to say that its sound is off")
+
+
+def test_tab_that_is_told_of_a_sample_late_names_its_sentence(page: ServedPage, tab, monkeypatch):
+    before = page.app.events._state()
+    with monkeypatch.context() as late:
+        late.setattr(page.app.events, "_state", lambda: before)
+        path = page.add(872_000, spoken(0.5), SECOND, time=1.0)
+        page.play_in_tab(path)
+        hears(tab, path)
+        assert tab.locator("#spoken").inner_text() == path.name
+    page.app.events.notice()
+    wait_until(lambda: tab.locator("#spoken").inner_text() == SECOND, "what is said")
+    assert tab.locator("#sentence").input_value() == SECOND
+    assert heard(tab) == samples_of(path)
 
 
 def test_of_two_tabs_the_one_used_last_plays(page: ServedPage, tab):

@@ -138,6 +138,19 @@ export class Listening {
     this.#show();
   }
 
+  /**
+   * A terminal may ask for a sample that is not listed yet. Once it is, take in what is known of
+   * it, and return its sentence.
+   */
+  learn(voice) {
+    const [item, other] = this.#items;
+    if (!item || item.sentence) return null;
+    const sample = voice.samples.find((one) => addressOf(voice, one.file) === item.url);
+    if (!sample) return null;
+    this.#items = [itemOf(voice, sample), other];
+    return sample.sentence;
+  }
+
   /** Hand the player to the blind test, or take it back. */
   lend(lent) {
     this.lent = lent;

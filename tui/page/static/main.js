@@ -73,6 +73,7 @@ class Page {
   /** Show what is known of the voice and the sentence. */
   refresh() {
     const { voice } = this;
+    this.sentence = this.listening.learn(voice) ?? this.sentence;
     const sentences = sentencesOf(voice);
     if (!this.sentence) this.sentence = sentences[0] ?? "";
     const shown = sentences.includes(this.sentence) ? sentences : [this.sentence, ...sentences];
