@@ -22,6 +22,7 @@ from engine.files import plain_file, read_plain
 from engine.networks.specs import NetworkSpec, read_spec
 from engine.run.stop import MAX_STEPS
 from engine.serialization import from_json
+from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 from engine.voice.layout import (
     STEP_FOLDER,
@@ -195,6 +196,8 @@ def read_state(checkpoint: Path) -> CheckpointState:
         )
     try:
         state = from_json(text, CheckpointState, STATE_FILE)
+        if state.network == "text2mel":  # SSRN never sees text
+            Vocabulary(state.symbols)
     except InputError as error:
         raise damaged(checkpoint, str(error)) from error
     match = STEP_FOLDER.fullmatch(checkpoint.name)

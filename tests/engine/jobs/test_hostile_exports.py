@@ -58,6 +58,14 @@ JSON = st.recursive(
 )
 
 
+def test_symbols_that_are_no_vocabulary_are_damage(export):
+    path = export / STATE
+    path.write_text(sealed(json.loads(path.read_text()) | {"symbols": "english"}))
+    with pytest.raises(InputError, match="damaged: The vocabulary 'english' must start with P"):
+        open_speaker(Voice.open(export))
+    use(export)
+
+
 @FUZZ(max_examples=25)
 @given(data=st.data())
 @pytest.mark.slow
