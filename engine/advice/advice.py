@@ -237,8 +237,8 @@ class _Adviser:
     def _unknown(self) -> str:
         loss = self.loss
         if loss is None:
-            waits = self.progress.start + _FIRST_STEPS
-            return f"too early to say whether it improves: waits for step {waits:,}"
+            begins = self.progress.start + _FIRST_STEPS
+            return f"too early to say whether it improves; advice begins at step {begins:,}"
         if self.judge is not None and self.judge.direction == "worse":
             text = "held-out loss improves, but "
             return text + f"{self.judge.earlier:,} is better than {self.judge.newest:,}: listen"

@@ -33,7 +33,7 @@ class LossCurve:
     held_out_steps: tuple[int, ...] = ()
     held_out: tuple[float, ...] = ()
     best: float | None = None
-    """The least of all losses on the held-out set, not thinned; None before the first."""
+    """The lowest of all losses on the held-out set, not thinned; None before the first."""
     best_step: int = 0
     recent_steps: tuple[int, ...] = ()
     """The last `RECENT_STEPS` steps, as they were logged."""

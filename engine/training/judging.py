@@ -30,7 +30,9 @@ from engine.run.publisher import Publisher
 from engine.run.sample import KeptCheckpoint
 from engine.run.snapshot import Phase
 from engine.training.judge_process import JudgeFailedError, JudgeProcess
-from engine.voice.evaluations import LIST, append_evaluation, read_evaluations
+from engine.voice.comparisons import LIST as COMPARISONS
+from engine.voice.evaluations import LIST as EVALUATIONS
+from engine.voice.evaluations import append_evaluation, read_evaluations
 from engine.voice.folder import Voice
 
 SHARE = 0.02
@@ -146,7 +148,7 @@ class Judging:
     def _refresh(self) -> None:
         """Publish which checkpoints are the best, and plan, where something has changed."""
         folder = self._voice.locate()
-        files = (LIST, "comparisons.jsonl", f"{self._network}/checkpoints")
+        files = (EVALUATIONS, COMPARISONS, f"{self._network}/checkpoints")
         now = (folder, sum(self._tries.values()), *(_changed_at(folder / name) for name in files))
         if now == self._known:
             return
