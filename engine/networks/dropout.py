@@ -1,13 +1,22 @@
-"""Dropout that is the same whether a batch is made at once or in parts."""
+"""Dropout that a step's seed decides, the same whether a batch is made at once or in parts.
 
+On a CPU the gaps between dropped values are drawn, of which there are few: a number for each value
+takes longer than a matrix product.
+"""
+
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.autograd import Function
+
+Context = Any
+"""What torch gives to a `Function` to remember: it takes any attribute."""
 
 
 class Rows(NamedTuple):
@@ -20,46 +29,117 @@ class Rows(NamedTuple):
     """How many there are in all."""
 
 
+class _Noise(NamedTuple):
+    generator: np.random.Generator
+    """For a CPU; a GPU has its own."""
+    rows: Rows | None
+
+
 # Per thread: an audition is not part of the training batch.
-_ROWS: ContextVar[Rows | None] = ContextVar("rows of the batch", default=None)
+_NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of the step", default=None)
 
 
 @contextmanager
-def part_of_batch(rows: Rows) -> Iterator[None]:
-    """Draw random numbers for the whole batch within, and use those of these rows.
+def random_numbers(seed: int, rows: Rows | None = None) -> Iterator[None]:
+    """Draw the random numbers within from a seed, on whatever device.
 
-    Each part, started from the same state of the generator, then sees just what its rows would
-    have seen in the whole batch.
+    With `rows` they are drawn for the whole batch, and those of these rows are used: each part then
+    sees just what its rows would have seen in the whole.
     """
-    token = _ROWS.set(rows)
+    torch.manual_seed(seed)
+    token = _NOISE.set(_Noise(np.random.Generator(np.random.SFC64(seed)), rows))
     try:
         yield
     finally:
-        _ROWS.reset(token)
+        _NOISE.reset(token)
 
 
 def dropout(x: Tensor, share: float, training: bool) -> Tensor:
     """Zero a share of `x` `(B, ...)` at random and scale up the rest; nothing outside training."""
-    rows = _ROWS.get()
-    if rows is None or not training or share <= 0:
-        return F.dropout(x, share, training)
-    whole = x.new_empty((rows.whole, *x.shape[1:]))
-    if x.is_cuda:
-        # The kernel of `F.dropout`: it maps random numbers to places by size and kind of numbers.
-        _, kept = torch.native_dropout(whole, share, True)
-        return x * _own(kept, rows) * (1 / (1 - share))
-    # What `F.dropout` does elsewhere, down to the rounding of the scale.
-    return x * _own(whole.bernoulli_(1 - share), rows).div_(1 - share)
+    if not training or share <= 0:
+        return x
+    dropped: Tensor = _Dropout.apply(x, share)  # type: ignore[no-untyped-call]
+    return dropped
+
+
+class _Dropout(Function):
+    @staticmethod
+    def forward(ctx: Context, x: Tensor, share: float) -> Tensor:
+        ctx.share = share
+        dropped, drawn = drop(x, share)
+        ctx.save_for_backward(drawn)
+        return dropped
+
+    @staticmethod
+    def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor, None]:
+        return drop_alike(gradient, ctx.saved_tensors[0], ctx.share), None
+
+
+def drop(x: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Return `x` `(B, ...)` with a share dropped, and what `drop_alike` wants for its gradient."""
+    noise = _NOISE.get()
+    rows = noise.rows if noise else None
+    if x.device.type != "cpu":
+        if rows is None:
+            return torch.native_dropout(x, share, True)
+        # The kernel maps random numbers to places by size and kind of numbers.
+        whole = torch.native_dropout(x.new_empty((rows.whole, *x.shape[1:])), share, True)[1]
+        drawn = whole[rows.first : rows.end].clone()
+    else:
+        each = x[0].numel()
+        drawn = _draw_places((rows.whole if rows else len(x)) * each, share)
+        if rows is not None:
+            bounds = torch.tensor([rows.first * each, rows.end * each])
+            first, end = torch.searchsorted(drawn, bounds).tolist()
+            drawn = drawn[first:end] - rows.first * each
+    return drop_alike(x, drawn, share), drawn
+
+
+def drop_alike(x: Tensor, drawn: Tensor, share: float) -> Tensor:
+    """Return `x` with those values dropped that `drop` has drawn."""
+    scale = 1 / (1 - share)
+    if x.device.type != "cpu":
+        return torch.ops.aten.native_dropout_backward(x, drawn, scale)  # type: ignore[no-any-return]
+    scaled = torch.mul(x, scale).contiguous()
+    scaled.view(-1).index_fill_(0, drawn, 0)
+    return scaled
+
+
+def _draw_places(values: int, share: float) -> Tensor:
+    """Draw which of so many values are dropped, each with the same probability; ascending.
+
+    The gaps between them are geometrically distributed: exponentially, rounded down.
+    """
+    generator = _generator()
+    mean = values * share
+    enough = int(mean + 8 * math.sqrt(mean) + 8)
+    rate = np.float32(-1 / math.log1p(-share))
+    last, found = -1, []
+    while last < values:
+        gaps = (generator.standard_exponential(enough, dtype=np.float32) * rate).astype(np.int64)
+        places = np.cumsum(gaps + 1) + last
+        found.append(places)
+        last = int(places[-1])
+    places = np.concatenate(found) if len(found) > 1 else found[0]
+    return torch.from_numpy(places[: np.searchsorted(places, values)])
+
+
+def _generator() -> np.random.Generator:
+    noise = _NOISE.get()
+    if noise is not None:
+        return noise.generator
+    # Outside of a step torch's own seed decides.
+    return np.random.Generator(np.random.SFC64(int(torch.randint(2**62, ()))))
 
 
 def uniform(shape: tuple[int, ...], device: torch.device) -> Tensor:
     """Draw numbers from the unit interval for each row of a batch, `shape` being `(B, ...)`."""
-    rows = _ROWS.get()
-    if rows is None:
-        return torch.rand(shape, device=device)
-    return _own(torch.rand((rows.whole, *shape[1:]), device=device), rows)
-
-
-def _own(whole: Tensor, rows: Rows) -> Tensor:
-    """A copy of the rows of the part, which lets the whole go."""
-    return whole[rows.first : rows.end].clone()
+    noise = _NOISE.get()
+    rows = noise.rows if noise else None
+    whole = shape if rows is None else (rows.whole, *shape[1:])
+    if device.type == "cpu":
+        numbers = torch.from_numpy(_generator().random(whole, dtype=np.float32))
+    else:
+        numbers = torch.rand(whole, device=device)
+    # A copy lets the whole go.
+    return numbers if rows is None else numbers[rows.first : rows.end].clone()

@@ -77,7 +77,7 @@ class SSRN(nn.Module):
 
     def forward(self, mel: Tensor) -> SSRNOutput:
         """Sharpen a coarse mel `(B, T, n_mels)`."""
-        x = mel
+        x = mel.to(next(self.parameters()).dtype)
         for layer in self.layers:
             x = layer(x)
         logits = x.float()

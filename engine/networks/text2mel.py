@@ -123,6 +123,7 @@ class Text2Mel(nn.Module):
             text: symbol numbers, 0 for padding, `(B, N)`.
             mel: the true coarse mel, `(B, T, n_mels)`.
         """
+        mel = mel.to(self.text_encoder.embedding.weight.dtype)
         before = F.pad(mel, (0, 0, 1, 0))[:, :-1]  # one frame later, a zero frame first
         key, value = self.text_encoder.encode(text)
         query = self.audio_encoder(before)

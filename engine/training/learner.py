@@ -2,7 +2,7 @@
 
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -16,12 +16,12 @@ from engine.data.clips import Limits
 from engine.evaluation.losses import LossParts, split, ssrn_loss, text2mel_loss, weights_of
 from engine.machine.device import free_memory, is_out_of_memory
 from engine.networks.build import build_network
-from engine.networks.dropout import part_of_batch, uniform
+from engine.networks.dropout import random_numbers, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
 from engine.run.recipe import Recipe, learning_rate
-from engine.training.optimizer import Adam, FiniteGuard, Skips, fitting, move_unless
+from engine.training.optimizer import Adam, FiniteGuard, Skips, Vector, clip, move_unless
 
 # The stream of random numbers of a step; 0 and 1 are those of its batch.
 _DROPOUT = 2
@@ -62,22 +62,44 @@ class Learner:
         self._updating = threading.Lock()
         self._step = 0
         self._limits = limits or Limits()
-        self.network: nn.Module = self._fresh_network().to(device)
-        self._parameters: list[nn.Parameter] = list(self.network.parameters())
-        self._optimizer = Adam(self._parameters, recipe.betas)
+        network = self._fresh_network()
+        shapes = {name: parameter.shape for name, parameter in network.named_parameters()}
+        self._weights = Vector(shapes, device)
+        # What the network computes with: the weights, or their copy in a lower precision.
+        self._working = self._weights
+        if precision != torch.float32:
+            self._working = self._weights.like(precision)
+        self._weights.load(network.state_dict())
+        self._refresh()
+        network.load_state_dict(self._working.named, strict=True, assign=True)
+        self.network: nn.Module = network
+        self._parameters: list[nn.Parameter] = list(network.parameters())
+        self._gradients = self._weights.like()
+        self._optimizer = Adam(self._weights, recipe.betas)
         # Updates since Adam's moments were zero; counted here so that no step waits for the device.
         self._updates = 0
         self._guard = FiniteGuard(device)
         self.micro_batches = 1
         """Gradients are accumulated over so many micro-batches where memory is short."""
         self._evaluation_splits = 1
-        self._ema: list[Tensor] | None = None
+        self._ema: Vector | None = None
         if recipe.ema_decay is not None:
-            self._ema = [p.detach().clone() for p in self._parameters]
+            self._ema = self._weights.like()
+            self._ema.flat.copy_(self._weights.flat)
+
+    def _refresh(self) -> None:
+        """Give the network the weights of this moment."""
+        if self._working is not self._weights:
+            self._working.flat.copy_(self._weights.flat)
 
     def _fresh_network(self) -> nn.Module:
         torch.manual_seed(self._seed)
         return build_network(self.spec)
+
+    @property
+    def gradients(self) -> Mapping[str, Tensor]:
+        """The clipped gradients of the last step, until the next."""
+        return self._gradients.named
 
     def restore(self, checkpoint: Checkpoint | None) -> None:
         """Take over the weights, the EMA and the optimizer state of a checkpoint, if it has one.
@@ -104,8 +126,7 @@ class Learner:
         self.optimizer_start_step = checkpoint.step
         if checkpoint.optimizer:
             self.optimizer_start_step = checkpoint.optimizer_start_step
-            names = [name for name, _ in self.network.named_parameters()]
-            self._updates = self._optimizer.load(checkpoint.optimizer, names)
+            self._updates = self._optimizer.load(checkpoint.optimizer)
 
     def step(self, batch: Batch, step: int) -> LossParts:
         """Make global step number `step` (from 1) on a batch and return its losses, detached.
@@ -114,16 +135,15 @@ class Learner:
         are; `take_skips` counts such steps.
         """
         losses = self._compute_gradients(batch, step)
-        gradients = [p.grad for p in self._parameters if p.grad is not None]
-        skip = self._guard.check(losses.total, gradients)
-        nn.utils.clip_grad_value_(self._parameters, self.recipe.clip_value)
+        skip = self._guard.check(losses.total, *clip(self._gradients.flat, self.recipe.clip_value))
         with self._updating:
             self._updates += 1
-            self._optimizer.step(gradients, skip, self.learning_rate(step), self._epsilon())
+            self._optimizer.step(self._gradients, skip, self.learning_rate(step), self._epsilon())
             if skip.is_cpu:
                 # On a GPU, reading it now would wait for the device.
                 self._updates -= int(skip)
             self._update_ema(step, skip)
+            self._refresh()
             self._step = step
         return losses
 
@@ -136,22 +156,16 @@ class Learner:
             RuntimeError, MemoryError: not even a single clip fits.
         """
         devices = [] if self.device.type == "cpu" else [self.device]
-        # The memory that Adam's moments will take, where there are none yet.
-        missing = [] if self._optimizer.started else self._parameters
-        moments = [torch.empty_like(p) for p in missing for _ in range(2)]
         with torch.random.fork_rng(devices):
             self._compute_gradients(batch, 0)
-        self.network.zero_grad()
-        del moments
 
     def _compute_gradients(self, batch: Batch, step: int) -> LossParts:
-        """Leave the gradients of a batch in `.grad`, and return its losses.
+        """Compute the gradients of a batch, and return its losses.
 
         Where the memory is too small, `micro_batches` doubles, for all later steps too.
         """
         self.network.train()
         while True:
-            self.network.zero_grad()
             try:
                 return self._accumulate(batch, step)
             except (RuntimeError, MemoryError) as error:
@@ -168,20 +182,30 @@ class Learner:
         # draws the same, in however many micro-batches.
         seed = _dropout_seed(self._seed, self.recovery.salt, step)
         if self.micro_batches == 1:
-            torch.manual_seed(seed)
-            losses = self.losses(batch.to(self.device))
+            with random_numbers(seed):
+                losses = self.losses(batch.to(self.device))
             losses.total.backward()  # type: ignore[no-untyped-call]
+            self._collect(torch._foreach_copy_)
             return losses.detached()
+        self._gradients.flat.zero_()
         total: LossParts | None = None
         for rows, part in split(batch, self.micro_batches):
-            torch.manual_seed(seed)
-            with part_of_batch(rows):
+            with random_numbers(seed, rows):
                 weights = weights_of(part, batch, self.recipe)
                 losses = self.losses(part.to(self.device)).weighted(*weights)
             losses.total.backward()  # type: ignore[no-untyped-call]
+            self._collect(torch._foreach_add_)
             total = losses.detached().plus(total)
         assert total is not None
         return total
+
+    @torch.no_grad()
+    def _collect(self, into: Callable[[list[Tensor], list[Tensor]], object]) -> None:
+        """Move the gradients of the network to where the optimizer takes them, and free them."""
+        found = [parameter.grad for parameter in self._parameters]
+        assert all(gradient is not None for gradient in found)
+        into([*self._gradients.named.values()], [one for one in found if one is not None])
+        self.network.zero_grad()
 
     def take_skips(self) -> Skips:
         """Return how many steps were skipped since the last call; waits for the device."""
@@ -210,11 +234,10 @@ class Learner:
 
     def losses(self, batch: Batch) -> LossParts:
         """Return the losses of a batch with the weights under training, teacher-forced."""
-        with self._autocast():
-            if isinstance(self.network, Text2Mel):
-                output = self.network(batch.text, self._hide_frames(batch.mel))
-            else:
-                output = self.network(batch.mel)
+        if isinstance(self.network, Text2Mel):
+            output = self.network(batch.text, self._hide_frames(batch.mel))
+        else:
+            output = self.network(batch.mel)
         return self._loss(output, batch)
 
     def _hide_frames(self, mel: Tensor) -> Tensor:
@@ -251,23 +274,17 @@ class Learner:
         return total, type(outputs[0])(*joined)
 
     def _evaluate_batch(self, batch: Batch) -> tuple[LossParts, Output]:
-        names = (name for name, _ in self.network.named_parameters())
-        weights = dict(zip(names, self._ema or self._parameters, strict=True))
+        averaged = (self._ema or self._weights).named
+        weights = {name: tensor.to(self.precision) for name, tensor in averaged.items()}
         inputs = (batch.text, batch.mel) if isinstance(self.network, Text2Mel) else (batch.mel,)
-        with self._autocast():
-            output = functional_call(self.network, weights, inputs)
+        output = functional_call(self.network, weights, inputs)
         return self._loss(output, batch), output
-
-    def _autocast(self) -> torch.autocast:
-        enabled = self.precision != torch.float32
-        return torch.autocast(self.device.type, self.precision, enabled=enabled)
 
     def _loss(self, output: Output, batch: Batch) -> LossParts:
         if isinstance(output, Text2MelOutput):
             return text2mel_loss(output, batch, self.recipe, self._limits)
         return ssrn_loss(output, batch, self.recipe)
 
-    @torch.no_grad()
     def _update_ema(self, step: int, skip: Tensor) -> None:
         """Move the EMA towards the weights, unless the step is to `skip`."""
         decay = self.recipe.ema_decay
@@ -277,11 +294,7 @@ class Learner:
         # another speaker.
         made = step - self.base_step
         decay = min(decay, (1 + made) / (10 + made))
-        if skip.is_cpu:
-            if not skip:
-                torch._foreach_lerp_(self._ema, list[Tensor](self._parameters), 1 - decay)
-            return
-        move_unless(skip, self._ema, list[Tensor](self._parameters), 1 - decay)
+        move_unless(skip, self._ema.flat, self._weights.flat, 1 - decay)
 
     def live_state(self) -> dict[str, dict[str, Tensor]]:
         """Return what a checkpoint holds: the tensors themselves, which the next step changes.
@@ -289,12 +302,10 @@ class Learner:
         Under `weights`, `ema` (empty without one) and `optimizer` (empty before the first step),
         each by variable name.
         """
-        named = dict(self.network.named_parameters())
-        ema = () if self._ema is None else zip(named, self._ema, strict=True)
         return {
-            "weights": {name: parameter.detach() for name, parameter in named.items()},
-            "ema": dict(ema),
-            "optimizer": self._optimizer.state(list(named)),
+            "weights": self._weights.named,
+            "ema": {} if self._ema is None else self._ema.named,
+            "optimizer": self._optimizer.state(),
         }
 
     def copy_ema_weights(
@@ -324,14 +335,12 @@ class Learner:
         Raises:
             KeyError, RuntimeError: names or shapes are not those of this network.
         """
-        self.network.load_state_dict(dict(weights), strict=True)
+        if unknown := weights.keys() - self._weights.named.keys():
+            raise KeyError(f"the network has no {min(unknown)}")
+        self._weights.load(weights)
+        self._refresh()
         if self._ema is not None:
-            source = ema or weights
-            names = (name for name, _ in self.network.named_parameters())
-            self._ema = [
-                fitting(source[name], parameter).to(self.device, copy=True)
-                for name, parameter in zip(names, self._parameters, strict=True)
-            ]
+            self._ema.load(ema or weights)
 
 
 def _dropout_seed(seed: int, salt: int, step: int) -> int:

@@ -1,14 +1,61 @@
-"""What happens to gradients: the check that they are finite, Adam, and the move of the EMA."""
+"""What happens to gradients: the check that they are finite, Adam, and the move of the EMA.
 
-from collections.abc import Mapping, Sequence
+All tensors of a network lie in one vector, so that one call passes over them once.
+"""
+
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 MAX_UPDATES = 2**24
 """How far Adam counts its steps in single precision, where adding 1 to it changes nothing any
 more. What depends on the count has long been constant there."""
+
+# Numbers to a multiple of which each tensor is moved: 64 bytes and more, as products like it.
+_ALIGNED = 32
+
+
+class Vector:
+    """Tensors by name, one after the other in one vector; zeros at first."""
+
+    def __init__(
+        self,
+        shapes: Mapping[str, torch.Size],
+        device: torch.device,
+        dtype: torch.dtype = torch.float32,
+    ) -> None:
+        self.shapes = shapes
+        starts, size = [], 0
+        for shape in shapes.values():
+            starts.append(size)
+            size += -(-shape.numel() // _ALIGNED) * _ALIGNED
+        self.flat = torch.zeros(size, device=device, dtype=dtype)
+        """All numbers, with zeros between the tensors."""
+        self.named = {
+            name: self.flat[start : start + shape.numel()].view(shape)
+            for start, (name, shape) in zip(starts, shapes.items(), strict=True)
+        }
+        """The tensors themselves."""
+
+    def like(self, dtype: torch.dtype = torch.float32) -> "Vector":
+        """Return another of the same tensors, of zeros."""
+        return Vector(self.shapes, self.flat.device, dtype)
+
+    @torch.no_grad()
+    def load(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over tensors by name; where it raises, some may be taken over.
+
+        Raises:
+            KeyError, RuntimeError: a name is missing, or a shape is wrong.
+        """
+        for name, own in self.named.items():
+            given = tensors[name]
+            if given.shape != own.shape:
+                ours, theirs = tuple(own.shape), tuple(given.shape)
+                raise RuntimeError(f"a shape is {theirs} where the network has {ours}")
+            own.copy_(given)
 
 
 class Skips(NamedTuple):
@@ -24,20 +71,14 @@ class FiniteGuard:
     """Checks every step on the device, so that nothing waits for it."""
 
     def __init__(self, device: torch.device) -> None:
-        self._one = torch.ones((), device=device)
         self._skipped = torch.zeros((), device=device)
         self._row = torch.zeros((), device=device)
         self._longest = torch.zeros((), device=device)
 
     @torch.no_grad()
-    def check(self, loss: Tensor, gradients: Sequence[Tensor]) -> Tensor:
-        """Return 1 where the loss or a gradient is not finite, 0 where all are; a scalar.
-
-        The gradients must not be clipped yet: clipping makes infinite ones finite.
-        """
-        skip = (~torch.isfinite(loss)).float()
-        # What torch's own gradient scaler calls: one kernel for all, multiplying by 1.
-        torch._amp_foreach_non_finite_check_and_unscale_(list(gradients), skip, self._one)
+    def check(self, *numbers: Tensor) -> Tensor:
+        """Return 1 where one of the scalars is not finite, 0 where all are; a scalar."""
+        skip = (~torch.isfinite(torch.stack(numbers)).all()).float()
         self._skipped += skip
         self._row = (self._row + skip) * skip
         self._longest = torch.maximum(self._longest, self._row)
@@ -56,44 +97,51 @@ class FiniteGuard:
             count.zero_()
 
 
+@torch.no_grad()
+def clip(gradients: Tensor, limit: float) -> tuple[Tensor, Tensor]:
+    """Clip gradients to ± a limit in place; return the least and the largest that there were.
+
+    Where one was not a number, both are not; clipping makes infinite ones finite.
+    """
+    least, largest = torch.aminmax(gradients)
+    # On a GPU, looking would wait for it.
+    if gradients.device.type != "cpu" or not (-limit <= least and largest <= limit):
+        gradients.clamp_(-limit, limit)
+    return least, largest
+
+
 class Adam:
     """Adam on torch's fused kernel, which skips a step on the device.
 
     `torch.optim` would first import torch's compiler, which takes as long as torch itself.
     """
 
-    def __init__(self, parameters: Sequence[nn.Parameter], betas: tuple[float, float]) -> None:
-        self._parameters = list[Tensor](parameters)
+    def __init__(self, weights: Vector, betas: tuple[float, float]) -> None:
+        self._weights = weights
         self._betas = betas
-        self._moments: dict[str, list[Tensor]] = {}
-
-    @property
-    def started(self) -> bool:
-        """Whether there are moments yet: a step was made, or a state loaded."""
-        return bool(self._moments)
+        self._first, self._second = weights.like(), weights.like()
+        self._count = torch.zeros((), device=weights.flat.device)
+        self.started = False
+        """Whether a step was made, or a state loaded, so that there is one to save."""
 
     def reset(self) -> None:
         """Start anew, without moments."""
-        self._moments = {}
+        for tensor in (self._first.flat, self._second.flat, self._count):
+            tensor.zero_()
+        self.started = False
 
     @torch.no_grad()
-    def step(self, gradients: list[Tensor], skip: Tensor, rate: float, epsilon: float) -> None:
-        """Update the parameters in place, or change nothing where `skip` is 1."""
-        if not self._moments:
-            self._moments = {
-                "step": [torch.zeros((), device=p.device) for p in self._parameters],
-                "exp_avg": [torch.zeros_like(p) for p in self._parameters],
-                "exp_avg_sq": [torch.zeros_like(p) for p in self._parameters],
-            }
-        steps = self._moments["step"]
-        torch._foreach_add_(steps, 1)
+    def step(self, gradients: Vector, skip: Tensor, rate: float, epsilon: float) -> None:
+        """Update the weights in place, or change nothing where `skip` is 1."""
+        self.started = True
+        self._count += 1
         torch._fused_adam_(
-            self._parameters,
-            gradients,
-            self._moments["exp_avg"],
-            self._moments["exp_avg_sq"],
+            [self._weights.flat],
+            [gradients.flat],
+            [self._first.flat],
+            [self._second.flat],
             [],
-            steps,
+            [self._count],
             lr=rate,
             beta1=self._betas[0],
             beta2=self._betas[1],
@@ -103,51 +151,43 @@ class Adam:
             maximize=False,
             found_inf=skip,
         )
-        torch._foreach_sub_(steps, [skip] * len(steps))
+        self._count -= skip
 
-    def state(self, names: Sequence[str]) -> dict[str, Tensor]:
+    def state(self) -> dict[str, Tensor]:
         """Return the moments themselves and their counts, as `step/NAME`, `exp_avg/NAME`, …"""
+        if not self.started:
+            return {}
         return {
-            f"{key}/{name}": tensor
-            for key, tensors in self._moments.items()
-            for name, tensor in zip(names, tensors, strict=True)
+            **{f"step/{name}": self._count for name in self._weights.named},
+            **{f"exp_avg/{name}": moment for name, moment in self._first.named.items()},
+            **{f"exp_avg_sq/{name}": moment for name, moment in self._second.named.items()},
         }
 
-    def load(self, state: Mapping[str, Tensor], names: Sequence[str]) -> int:
+    def load(self, state: Mapping[str, Tensor]) -> int:
         """Take over what `state` returned, and return how many updates it has seen.
 
         Raises:
             KeyError, RuntimeError: a name is missing, a shape or a count is wrong.
         """
-        counts = [state[f"step/{name}"] for name in names]
+        counts = [state[f"step/{name}"] for name in self._weights.named]
         if not all(c.numel() == 1 and 0 <= float(c) <= MAX_UPDATES for c in counts):
             raise RuntimeError("Adam's step count is not a valid number")
-        # The kernel reads the counts where the weights are.
-        device = self._parameters[0].device
-        moments = {"step": [count.to(device, copy=True) for count in counts]}
-        for key in ("exp_avg", "exp_avg_sq"):
-            pairs = zip(names, self._parameters, strict=True)
-            moments[key] = [
-                fitting(state[f"{key}/{name}"], parameter).to(device, copy=True)
-                for name, parameter in pairs
-            ]
-        self._moments = moments
-        return max(map(int, counts))
+        for key, moments in (("exp_avg", self._first), ("exp_avg_sq", self._second)):
+            moments.load({name: state[f"{key}/{name}"] for name in moments.named})
+        updates = max(map(int, counts))
+        self._count.fill_(updates)
+        self.started = True
+        return updates
 
 
-def move_unless(skip: Tensor, tensors: list[Tensor], targets: list[Tensor], share: float) -> None:
-    """Move tensors by a share of the way to their targets, or not at all where `skip` is 1.
+@torch.no_grad()
+def move_unless(skip: Tensor, tensor: Tensor, target: Tensor, share: float) -> None:
+    """Move a tensor by a share of the way to its target, or not at all where `skip` is 1.
 
-    The device decides; the host does not wait.
+    A GPU decides; the host does not wait.
     """
-    ways = torch._foreach_sub(targets, tensors)
-    torch._foreach_mul_(ways, (1 - skip) * share)
-    torch._foreach_add_(tensors, ways)
-
-
-def fitting(tensor: Tensor, parameter: Tensor) -> Tensor:
-    """Return a tensor that has the shape of a parameter, or raise RuntimeError."""
-    if tensor.shape != parameter.shape:
-        ours, theirs = tuple(parameter.shape), tuple(tensor.shape)
-        raise RuntimeError(f"a shape is {theirs} where the network has {ours}")
-    return tensor
+    if skip.is_cpu:
+        if not skip:
+            tensor.lerp_(target, share)
+    else:
+        torch.lerp(tensor, target, (1 - skip) * share, out=tensor)

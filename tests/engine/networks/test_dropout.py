@@ -1,10 +1,12 @@
-"""Random numbers of a part of a batch: those that its rows have in the whole."""
+"""Random numbers of a step: a part of a batch has those that its rows have in the whole."""
 
+import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
+from hypothesis import given
+from hypothesis import strategies as st
 
-from engine.networks.dropout import Rows, dropout, part_of_batch, uniform
+from engine.networks.dropout import Rows, dropout, random_numbers, uniform
 
 DEVICES = [
     "cpu",
@@ -14,11 +16,10 @@ CUTS = [(0, 1), (1, 4), (4, 7)]
 
 
 def in_parts(make):
-    """What each part makes, started from the same state of the generator, and put together."""
+    """What each part makes, with the same seed, put together."""
     made = []
     for first, end in CUTS:
-        torch.manual_seed(6)
-        with part_of_batch(Rows(first, end, 7)):
+        with random_numbers(6, Rows(first, end, 7)):
             made.append(make(first, end))
     return torch.cat(made)
 
@@ -27,8 +28,8 @@ def in_parts(make):
 @pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16, torch.float64])
 def test_parts_keep_just_what_the_whole_keeps(kind, device):
     x = torch.randn(7, 30, 5).to(device, kind)
-    torch.manual_seed(6)
-    whole = F.dropout(x, 0.3, training=True)
+    with random_numbers(6):
+        whole = dropout(x, 0.3, training=True)
     assert 0.2 < float((whole == 0).float().mean()) < 0.4
     assert torch.equal(in_parts(lambda first, end: dropout(x[first:end], 0.3, True)), whole)
 
@@ -41,15 +42,17 @@ def test_one_layer_after_the_other_goes_on_as_in_the_whole(device):
         hidden = uniform(x.shape[:2], x.device) >= 0.5
         return dropout(dropout(x * hidden.unsqueeze(-1), 0.1, True), 0.4, True)
 
-    torch.manual_seed(6)
-    whole = three(x)
+    with random_numbers(6):
+        whole = three(x)
     assert torch.equal(in_parts(lambda first, end: three(x[first:end])), whole)
 
 
 def test_gradients_pass_where_values_did():
     x = torch.randn(7, 4, requires_grad=True)
-    torch.manual_seed(6)
-    F.dropout(x, 0.5, training=True).sum().backward()
+    with random_numbers(6):
+        kept = dropout(x, 0.5, training=True)
+    kept.sum().backward()
+    assert torch.equal(x.grad, 2.0 * (kept != 0))
     whole, x.grad = x.grad, None
     in_parts(lambda first, end: dropout(x[first:end], 0.5, True)).sum().backward()
     assert torch.equal(x.grad, whole)
@@ -58,7 +61,47 @@ def test_gradients_pass_where_values_did():
 def test_no_random_number_is_drawn_where_nothing_is_dropped():
     x = torch.randn(2, 3)
     state = torch.get_rng_state()
-    with part_of_batch(Rows(0, 2, 7)):
-        assert torch.equal(dropout(x, 0.5, False), x)
-        assert torch.equal(dropout(x, 0.0, True), x)
+    assert torch.equal(dropout(x, 0.5, False), x)
+    assert torch.equal(dropout(x, 0.0, True), x)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_another_seed_drops_others_and_the_same_seed_the_same():
+    def dropped(seed):
+        with random_numbers(seed):
+            return dropout(torch.ones(3, 400), 0.2, True)
+
+    assert torch.equal(dropped(1), dropped(1))
+    assert not torch.equal(dropped(1), dropped(2))
+
+
+def test_outside_of_a_step_torchs_own_seed_decides():
+    torch.manual_seed(3)
+    first, second = (dropout(torch.ones(400), 0.2, True) for _ in range(2))
+    torch.manual_seed(3)
+    assert torch.equal(dropout(torch.ones(400), 0.2, True), first)
+    assert not torch.equal(first, second)
+
+
+@pytest.mark.parametrize("share", [0.001, 0.05, 0.3, 0.9])
+def test_every_value_is_dropped_with_the_same_probability_whatever_its_neighbours(share):
+    with random_numbers(5):
+        drops = torch.stack([dropout(torch.ones(100), share, True) == 0 for _ in range(4000)])
+    spread = np.sqrt(share * (1 - share) / 4000)
+    assert float((drops.float().mean(0) - share).abs().max()) < 5 * spread
+    pairs = (drops[:, 1:] & drops[:, :-1]).float().mean()
+    assert float(pairs) == pytest.approx(share**2, abs=5 * share / np.sqrt(4000 * 99))
+
+
+@given(
+    rows=st.integers(1, 5),
+    width=st.integers(1, 40),
+    share=st.floats(1e-9, 0.999),
+    seed=st.integers(0, 2**63),
+)
+def test_what_is_kept_is_scaled_so_that_the_mean_stays(rows, width, share, seed):
+    with random_numbers(seed):
+        kept = dropout(torch.ones(rows, width, dtype=torch.float64), share, True)
+    assert (
+        (kept == 0) | torch.isclose(kept, torch.tensor(1 / (1 - share), dtype=kept.dtype))
+    ).all()

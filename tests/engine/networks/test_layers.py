@@ -3,7 +3,10 @@
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.func import functional_call
 
+from engine.networks import convolution
+from engine.networks.dropout import random_numbers
 from engine.networks.layers import Convolution, ConvolutionLayer, HighwayLayer, Upsampling
 
 
@@ -12,17 +15,46 @@ def seeded():
     torch.manual_seed(1)
 
 
+@pytest.fixture(params=["side by side", "Winograd"])
+def way(request, monkeypatch):
+    """Both ways of making the products, whatever the sizes."""
+    winograd = request.param == "Winograd"
+    pays = lambda _, taps: winograd and taps.weight.shape[1] == 3  # noqa: E731
+    monkeypatch.setattr(convolution, "_winograd_pays", pays)
+
+
 @pytest.mark.parametrize("causal", [False, True])
 @pytest.mark.parametrize(("kernel", "dilation"), [(1, 1), (3, 1), (3, 3), (3, 27), (5, 2)])
 @pytest.mark.parametrize("frames", [1, 2, 30])
-def test_a_convolution_is_torchs_with_padding_on_the_right_side(causal, kernel, dilation, frames):
-    ours = Convolution(4, 6, kernel, dilation, causal=causal)
-    x = torch.randn(2, frames, 4)
+def test_a_convolution_is_torchs_with_padding_on_the_right_side(
+    causal, kernel, dilation, frames, way
+):
+    ours = Convolution(4, 6, kernel, dilation, causal=causal).double()
+    x = torch.randn(2, frames, 4, dtype=torch.float64, requires_grad=True)
     reach = (kernel - 1) * dilation
     left = reach if causal else reach // 2
     padded = F.pad(x.transpose(1, 2), (left, reach - left))
     theirs = F.conv1d(padded, ours.weight.transpose(1, 2), ours.bias, dilation=dilation)
-    torch.testing.assert_close(ours(x), theirs.transpose(1, 2), atol=1e-5, rtol=1e-5)
+    theirs = theirs.transpose(1, 2)
+    torch.testing.assert_close(ours(x), theirs)
+    wanted, of_out = (x, ours.weight, ours.bias), torch.randn_like(theirs)
+    expected = torch.autograd.grad(theirs, wanted, of_out)
+    for found, right in zip(torch.autograd.grad(ours(x), wanted, of_out), expected, strict=True):
+        torch.testing.assert_close(found, right)
+
+
+@pytest.mark.parametrize("kind", [torch.float32, torch.bfloat16])
+def test_a_wide_convolution_on_a_cpu_loses_no_precision(kind, monkeypatch):
+    ours, x = Convolution(512, 512, 3), torch.randn(2, 48, 512)
+    exact = ours.double()(x.double()).detach()
+    errors = []
+    for winograd in (False, True):
+        monkeypatch.setattr(convolution, "_winograd_pays", lambda *_, way=winograd: way)
+        error = (ours.to(kind)(x.to(kind)).detach() - exact).norm()
+        errors.append(float(error / exact.norm()))
+    side_by_side, in_fewer_products = errors
+    assert side_by_side < {torch.float32: 1e-6, torch.bfloat16: 5e-3}[kind]
+    assert in_fewer_products < 3 * side_by_side
 
 
 @pytest.mark.parametrize("frames", [1, 2, 17])
@@ -55,6 +87,21 @@ def test_a_highway_lets_through_what_its_gate_says():
     )
     expected = torch.sigmoid(gate) * candidate + (1 - torch.sigmoid(gate)) * x
     torch.testing.assert_close(layer(x), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 9])
+def test_a_highway_has_the_gradients_of_its_formula(frames, way):
+    layer = HighwayLayer(Convolution(3, 6, 3, 2, causal=True), epsilon=1e-5, dropout=0.4).double()
+    layer.norm_weight.data.uniform_(0.5, 2)
+    layer.norm_bias.data.uniform_(-1, 1)
+    x = torch.randn(2, frames, 3, dtype=torch.float64, requires_grad=True)
+
+    def made(*inputs):
+        names = [name for name, _ in layer.named_parameters()]
+        with random_numbers(1):
+            return functional_call(layer, dict(zip(names, inputs[1:], strict=True)), inputs[0])
+
+    assert torch.autograd.gradcheck(made, (x, *layer.parameters()))
 
 
 def test_a_layer_normalises_over_channels_then_cuts_below_zero():
