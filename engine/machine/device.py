@@ -110,13 +110,15 @@ def choose_precision(asked: Precision, device: torch.device, *, exact: bool = Fa
         return torch.float32
     if asked == "bf16":
         return torch.bfloat16
+    return torch.bfloat16 if has_bf16(device) else torch.float32
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bf16 itself; others take it as well, but imitate it slowly."""
     if device.type == "cuda":
         with torch.cuda.device(device):
-            # A GPU older than Ampere takes bf16 as well, but imitates it slowly.
-            native = torch.cuda.is_bf16_supported(including_emulation=False)
-    else:
-        native = torch.cpu._is_avx512_bf16_supported()
-    return torch.bfloat16 if native else torch.float32
+            return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 def make_repeatable(device: torch.device) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
+from engine.machine.device import has_bf16
 from engine.networks.text2mel import Text2Mel
 from engine.speech.incremental import IncrementalStack
 from engine.speech.reading import nothing_to_speak
@@ -160,8 +161,11 @@ class _FreeRun:
         # Padding colours the encoding of a network without text masks, but is never attended to.
         self._keys = key[0, :length].T / key.shape[-1] ** 0.5  # (d, N)
         self._values = value[0, :length]  # (N, d)
-        self._encoder = IncrementalStack(text2mel.audio_encoder)
-        self._decoder = IncrementalStack(text2mel.audio_decoder)
+        # On a GPU the products of a frame are too small for its reading of the weights to matter.
+        fast = weight.device.type == "cpu" and has_bf16(weight.device)
+        precision = torch.bfloat16 if fast else torch.float32
+        self._encoder = IncrementalStack(text2mel.audio_encoder, precision)
+        self._decoder = IncrementalStack(text2mel.audio_decoder, precision)
         n_mels = text2mel.spec.n_mels
         self._before = weight.new_zeros(1, n_mels)
         self.mel = weight.new_empty(max_frames, n_mels)
@@ -171,11 +175,11 @@ class _FreeRun:
 
     def advance(self) -> None:
         """Speak one more frame."""
-        query = self._encoder.step(self._before)  # (1, d)
+        query = self._encoder.step(self._before).float()  # (1, d)
         scores = (query @ self._keys)[0]
         weights, self.attended = windowed_attention(scores, self.attended)
         context = weights @ self._values
-        logits = self._decoder.step(torch.cat((context[None], query), dim=-1))
+        logits = self._decoder.step(torch.cat((context[None], query), dim=-1)).float()
         self._before = torch.sigmoid(logits)
         self.mel[self.count] = self._before[0]
         self.attention[self.count] = weights
