@@ -1,0 +1,57 @@
+"""What a step asks of a GPU, counted without one: on torch's `meta` device nothing is computed.
+
+It has no numbers either, so that a step which looked at one, and made a GPU wait, would raise.
+"""
+
+from collections import Counter
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from engine.data.batches import Batch
+from engine.run.recipe import recipe_named
+from engine.training.learner import Learner
+from engine.voice.settings import VoiceSettings
+
+META = torch.device("meta")
+# Calls that launch no kernel.
+FREE = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "detach"}
+
+
+class Launches(TorchDispatchMode):
+    """Counts calls that write numbers; what only looks at others launches nothing."""
+
+    def __init__(self):
+        super().__init__()
+        self.calls = Counter()
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        name = function._schema.name.removeprefix("aten::")
+        is_view = any(
+            argument.alias_info is not None and not argument.alias_info.is_write
+            for argument in function._schema.arguments
+        )
+        if not is_view and name not in FREE:
+            self.calls[name] += 1
+        return function(*args, **(kwargs or {}))
+
+
+def batch(network):
+    """Shapes of the standard recipe; 96 characters and 80 frames, or crops of 16."""
+    frames = 80 if network == "text2mel" else 16
+    magnitude = torch.empty(16, 4 * frames, 1025, device=META) if network == "ssrn" else None
+    lengths = torch.empty(16, dtype=torch.int64, device=META)
+    text = torch.empty(16, 96, dtype=torch.int64, device=META)
+    return Batch(text, lengths, torch.empty(16, frames, 80, device=META), lengths, magnitude)
+
+
+@pytest.mark.parametrize("recipe", ["standard", "bbc"])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize(("network", "most"), [("text2mel", 1100), ("ssrn", 420)])
+def test_a_step_launches_few_kernels_and_waits_for_none(network, most, precision, recipe):
+    spec = VoiceSettings(preset="bbc").fresh_spec(network)
+    learner = Learner(spec, recipe_named(recipe), device=META, precision=precision, seed=1)
+    with Launches() as launches:
+        learner.step(batch(network), 1)
+    assert 100 < launches.calls.total() <= most, launches.calls.most_common(20)
