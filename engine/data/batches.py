@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.data.features import FeatureStore
 from engine.machine.background import repeat
+from engine.machine.device import use_in_this_thread
 
 _log = logging.getLogger(__name__)
 
@@ -195,7 +196,7 @@ class Prefetcher:
         # The step, and the salt, whose batch was made ahead.
         self._expected: tuple[int, int] | None = None
         self._making = self._ended = False
-        self._thread = Thread(target=lambda: repeat(self._make_next), name="batches", daemon=True)
+        self._thread = Thread(target=self._work, name="batches", daemon=True)
         self._thread.start()
 
     def next(self, step: int, salt: int = 0) -> Batch:
@@ -221,6 +222,10 @@ class Prefetcher:
         if isinstance(item, Exception):
             raise item
         return item
+
+    def _work(self) -> None:
+        use_in_this_thread(self._device)
+        repeat(self._make_next)
 
     def _make_next(self) -> bool:
         """Wait until a batch is wanted, and make it; False at the end."""

@@ -14,16 +14,19 @@ from engine.checkpoints.state import Unlogged
 from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
-from engine.errors import EngineError, InputError, VoicecoachError
+from engine.errors import InputError, VoicecoachError
 from engine.files import sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
     choose_precision,
     describe_device,
-    is_out_of_memory,
+    explains_lack_of_memory,
     leave_a_core_for_the_screen,
     make_repeatable,
+    precision_word,
+    slow_precision,
     unused_gpu,
+    use_in_this_thread,
 )
 from engine.machine.lock import LOCK_NAME
 from engine.networks.build import weight_shapes
@@ -83,8 +86,16 @@ def prepare(
         Cancelled: the person asked to finish before it was done; `Declined` where that was their
             answer to what the check of the corpus found.
     """
+    device = choose_device(options.device)
+    with explains_lack_of_memory(device, "before the first step"):
+        return _prepare(options, voice, device, publisher, inbox)
+
+
+def _prepare(
+    options: TrainOptions, voice: Voice, device: torch.device, publisher: Publisher, inbox: Inbox
+) -> TrainingContext:
     network, recipe = options.network, recipe_named(voice.settings.recipe)
-    device, precision = _prepare_device(options, voice.settings, recipe, publisher)
+    precision = _prepare_device(device, options, voice.settings, recipe, publisher)
     _remove_leftovers(voice, network, publisher)
     _warn_if_exposed(voice, publisher)
     # Before the features, which take long: a run that ends meanwhile, and is resumed without
@@ -168,21 +179,24 @@ def _checkpoint_bytes(spec: NetworkSpec, recipe: Recipe) -> int:
 
 
 def _prepare_device(
-    options: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
-) -> tuple[torch.device, torch.dtype]:
-    """Choose the device and the numeric precision, make its steps repeatable, and publish both."""
-    device = choose_device(options.device)
+    device: torch.device,
+    options: TrainOptions,
+    settings: VoiceSettings,
+    recipe: Recipe,
+    publisher: Publisher,
+) -> torch.dtype:
+    """Choose the numeric precision, make the device's steps repeatable, and publish both."""
+    use_in_this_thread(device)
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
     precision = choose_precision(options.precision, device, exact=recipe.exact)
     leave_a_core_for_the_screen()
     make_repeatable(device)
-    word = "bf16" if precision == torch.bfloat16 else "fp32"
-    publisher.update(device=describe_device(device), precision=word)
-    if unused:
-        publisher.warn(unused)
-    return device, precision
+    publisher.update(device=describe_device(device), precision=precision_word(precision))
+    for trouble in filter(None, (unused, slow_precision(precision, device))):
+        publisher.warn(trouble)
+    return precision
 
 
 def _remove_leftovers(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
@@ -239,13 +253,8 @@ def _exposed_parts(voice: Voice) -> list[str]:
 def _probe_memory(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:
     """Try the longest batch before the first step, so that too little memory shows now."""
     publisher.update(progress=Progress("trying the longest batch", 0, 1))
-    try:
+    with explains_lack_of_memory(learner.device, "for a single one of the longest clips"):
         learner.probe_memory(batches.longest())
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        where = "for a single one of the longest clips"
-        raise EngineError(out_of_memory_message(learner, where, error)) from error
     if learner.micro_batches > 1:
         publisher.event(micro_batches_notice(learner), "warning")
 
@@ -290,13 +299,4 @@ def micro_batches_notice(learner: Learner) -> str:
         f"the memory of {learner.device} is too small for a whole batch: gradients are accumulated "
         f"over {learner.micro_batches} micro-batches from here on; same losses and dropout, but "
         f"slower"
-    )
-
-
-def out_of_memory_message(learner: Learner, where: str, error: BaseException) -> str:
-    """Say that not even a single clip fits, and what to do."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return (
-        f"Out of memory on {learner.device} {where} ({reason}); stop other programs that use it, "
-        f"or make a voice with --preset small."
     )
