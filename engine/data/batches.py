@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.features import FeatureStore
+from engine.data.frames import Frames
 from engine.machine.background import repeat
 from engine.machine.device import use_in_this_thread
 
@@ -86,7 +86,7 @@ class BatchSource:
 
     def __init__(
         self,
-        store: FeatureStore,
+        store: Frames,
         texts: Mapping[int, list[int]],
         *,
         magnitudes: bool,

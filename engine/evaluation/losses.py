@@ -42,6 +42,10 @@ class LossParts(NamedTuple):
         guided = self.attention * attention
         return LossParts(l1 + divergence + guided, l1, divergence, guided)
 
+    def stacked(self) -> Tensor:
+        """Return the numbers in one vector; 0 for an attention that there is not."""
+        return torch.stack([self.total.new_zeros(()) if one is None else one for one in self])
+
     def plus(self, other: "LossParts | None") -> "LossParts":
         """Return the sum with other losses of the same network, if there are any."""
         if other is None:
@@ -111,13 +115,15 @@ def _attention_loss(attention: Tensor, batch: Batch, recipe: Recipe, limits: Lim
     return (attention * penalty * real).sum() / real.sum()
 
 
-def split(batch: Batch, parts: int) -> list[tuple[Rows, Batch]]:
+def split(batch: Batch, parts: int, rank: int = 0, ranks: int = 1) -> list[tuple[Rows, Batch]]:
     """Split a batch into at most so many micro-batches of about as many clips, padded as it is.
 
-    With each comes which rows of the batch it has.
+    With each comes which rows of the batch it has. Where several `ranks` share the batch, those
+    are returned that are for one of them: none, where there are fewer clips than ranks.
     """
     rows = len(batch.text)
-    bounds = [rows * i // parts for i in range(parts + 1)]
+    places = range(rank * parts, (rank + 1) * parts + 1)
+    bounds = [rows * place // (parts * ranks) for place in places]
     return [
         (Rows(first, end, rows), batch.each(itemgetter(slice(first, end))))
         for first, end in pairwise(bounds)

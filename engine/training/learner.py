@@ -15,6 +15,7 @@ from engine.data.batches import Batch
 from engine.data.clips import Limits
 from engine.evaluation.losses import LossParts, split, ssrn_loss, text2mel_loss, weights_of
 from engine.machine.device import free_memory, is_out_of_memory
+from engine.machine.ranks import Order, Ranks
 from engine.networks.build import build_network
 from engine.networks.dropout import random_numbers, uniform
 from engine.networks.specs import NetworkSpec
@@ -74,7 +75,11 @@ class Learner:
         network.load_state_dict(self._working.named, strict=True, assign=True)
         self.network: nn.Module = network
         self._parameters: list[nn.Parameter] = list(network.parameters())
-        self._gradients = self._weights.like()
+        # What other processes learn of a step goes together: the gradients and, behind them, the
+        # losses.
+        self._gradients = self._weights.like(tail=len(LossParts._fields))
+        self.ranks: Ranks | None = None
+        """The processes that share each batch, if there are several; see `agree`."""
         self._optimizer = Adam(self._weights, recipe.betas)
         # Updates since Adam's moments were zero; counted here so that no step waits for the device.
         self._updates = 0
@@ -111,6 +116,27 @@ class Learner:
         """
         with self._updating:
             self._restore(checkpoint)
+        if self.ranks is not None:
+            self.ranks.order(Order("take state"))
+            self.agree()
+
+    def agree(self) -> None:
+        """Take over from rank 0 all that the next steps depend on; all ranks call it.
+
+        Raises:
+            RankLostError: one of them has ended.
+        """
+        assert self.ranks is not None
+        ours = self.base_step, self.optimizer_start_step, self._updates
+        self.base_step, self.optimizer_start_step, self._updates = self.ranks.share(ours)
+        self.ranks.share_tensors([self._weights.flat, *self._optimizer.tensors])
+        self._refresh()
+
+    def follow(self, order: Order, batch: Batch) -> None:
+        """Make the step that rank 0 has ordered, on this rank's share of its batch."""
+        self.recovery = Recovery(rate_factor=order.rate_factor, salt=order.salt)
+        self._updates = order.updates
+        self.step(batch, order.step)
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         self._optimizer.reset()
@@ -134,7 +160,13 @@ class Learner:
         Where the loss or a gradient is not finite, weights, optimizer state and EMA stay as they
         are; `take_skips` counts such steps.
         """
+        if self.ranks is not None and self.ranks.leads:
+            recovery = self.recovery
+            given = step, self._updates, recovery.salt, recovery.rate_factor
+            self.ranks.order(Order("step", *given))
         losses = self._compute_gradients(batch, step)
+        if self.ranks is not None:
+            losses = self._sum_of_ranks(losses, self.ranks)
         skip = self._guard.check(losses.total, *clip(self._gradients.flat, self.recipe.clip_value))
         with self._updating:
             self._updates += 1
@@ -181,23 +213,34 @@ class Learner:
         # Dropout is a function of (seed, salt, step) and the place in the batch: a resumed run
         # draws the same, in however many micro-batches.
         seed = _dropout_seed(self._seed, self.recovery.salt, step)
-        if self.micro_batches == 1:
+        if self.micro_batches == 1 and self.ranks is None:
             with random_numbers(seed):
                 losses = self.losses(batch.to(self.device))
             losses.total.backward()  # type: ignore[no-untyped-call]
             self._collect(torch._foreach_copy_)
             return losses.detached()
         self._gradients.flat.zero_()
+        place = self.ranks and self.ranks.place
+        share = (place.rank, place.ranks) if place else (0, 1)
         total: LossParts | None = None
-        for rows, part in split(batch, self.micro_batches):
+        for rows, part in split(batch, self.micro_batches, *share):
             with random_numbers(seed, rows):
                 weights = weights_of(part, batch, self.recipe)
                 losses = self.losses(part.to(self.device)).weighted(*weights)
             losses.total.backward()  # type: ignore[no-untyped-call]
             self._collect(torch._foreach_add_)
             total = losses.detached().plus(total)
-        assert total is not None
-        return total
+        # There may be more ranks than clips.
+        return total or LossParts._make(torch.zeros(len(LossParts._fields), device=self.device))
+
+    @torch.no_grad()
+    def _sum_of_ranks(self, losses: LossParts, ranks: Ranks) -> LossParts:
+        """Add up the gradients of all ranks, and return the sums of their losses."""
+        self._gradients.tail.copy_(losses.stacked())
+        ranks.sum(self._gradients.whole)
+        total, l1, divergence, attention = self._gradients.tail.clone()
+        guided = attention if isinstance(self.network, Text2Mel) else None
+        return LossParts(total, l1, divergence, guided)
 
     @torch.no_grad()
     def _collect(self, into: Callable[[list[Tensor], list[Tensor]], object]) -> None:
@@ -307,7 +350,7 @@ class Learner:
     def live_flats(self) -> list[Tensor]:
         """Return the few vectors in which all that lies."""
         ema = [] if self._ema is None else [self._ema.flat]
-        return [self._weights.flat, *ema, *self._optimizer.flats]
+        return [self._weights.flat, *ema, *self._optimizer.tensors]
 
     def named(self, flats: Sequence[Tensor]) -> dict[str, dict[str, Tensor]]:
         """Return what lies in copies of `live_flats` as `live_state` does."""

@@ -25,14 +25,18 @@ class Vector:
         shapes: Mapping[str, torch.Size],
         device: torch.device,
         dtype: torch.dtype = torch.float32,
+        tail: int = 0,
     ) -> None:
         self.shapes = shapes
         starts, size = [], 0
         for shape in shapes.values():
             starts.append(size)
             size += -(-shape.numel() // _ALIGNED) * _ALIGNED
-        self.flat = torch.zeros(size, device=device, dtype=dtype)
+        self.whole = torch.zeros(size + tail, device=device, dtype=dtype)
+        """All numbers and a tail of further ones, which one message brings to other processes."""
+        self.flat = self.whole[:size]
         """All numbers, with zeros between the tensors."""
+        self.tail = self.whole[size:]
         self._starts = starts
         self.named = self.names_in(self.flat)
         """The tensors themselves."""
@@ -44,9 +48,9 @@ class Vector:
             for start, (name, shape) in zip(self._starts, self.shapes.items(), strict=True)
         }
 
-    def like(self, dtype: torch.dtype = torch.float32) -> "Vector":
+    def like(self, dtype: torch.dtype = torch.float32, tail: int = 0) -> "Vector":
         """Return another of the same tensors, of zeros."""
-        return Vector(self.shapes, self.flat.device, dtype)
+        return Vector(self.shapes, self.flat.device, dtype, tail)
 
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -126,12 +130,14 @@ class Adam:
         self._betas = betas
         self._first, self._second = weights.like(), weights.like()
         self._count = torch.zeros((), device=weights.flat.device)
+        self.tensors = (self._first.flat, self._second.flat, self._count)
+        """All that it remembers: first and second moments, and the number of updates."""
         self.started = False
         """Whether a step was made, or a state loaded, so that there is one to save."""
 
     def reset(self) -> None:
         """Start anew, without moments."""
-        for tensor in (self._first.flat, self._second.flat, self._count):
+        for tensor in self.tensors:
             tensor.zero_()
         self.started = False
 
@@ -158,16 +164,11 @@ class Adam:
         )
         self._count -= skip
 
-    @property
-    def flats(self) -> list[Tensor]:
-        """The moments and the count themselves, for `named`."""
-        return [self._first.flat, self._second.flat, self._count]
-
-    def named(self, flats: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Return what lies in `flats` or copies of them as `step/NAME`, `exp_avg/NAME`, …"""
+    def named(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Return what lies in `tensors` or copies of them as `step/NAME`, `exp_avg/NAME`, …"""
         if not self.started:
             return {}
-        first, second, count = flats
+        first, second, count = tensors
         return {
             **{f"step/{name}": count for name in self._weights.named},
             **{f"exp_avg/{name}": one for name, one in self._first.names_in(first).items()},

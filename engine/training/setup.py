@@ -10,7 +10,7 @@ import torch
 
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.retention import sweep
-from engine.checkpoints.state import Unlogged
+from engine.checkpoints.state import AutoPrecision, Unlogged
 from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
@@ -18,12 +18,11 @@ from engine.errors import InputError, VoicecoachError
 from engine.files import sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
-    choose_precision,
     describe_device,
     explains_lack_of_memory,
     leave_a_core_for_the_screen,
     make_repeatable,
-    precision_word,
+    possible_precisions,
     slow_precision,
     unused_gpu,
     use_in_this_thread,
@@ -40,6 +39,7 @@ from engine.speech.growing import sweep_growing
 from engine.training.corpus_history import note_corpus, report_corpus_change
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
+from engine.training.precision import PrecisionChoice
 from engine.training.training_data import load_training_data
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
@@ -73,6 +73,8 @@ class TrainingContext:
     """The step of the newest checkpoint, where that is damaged and an earlier one is used."""
     corpus_change: str = ""
     """In what the corpus differs from the one that the checkpoint was trained on."""
+    auto_precision: AutoPrecision | None = None
+    """What `--precision auto` chose, for the checkpoints to come."""
 
 
 def prepare(
@@ -95,7 +97,7 @@ def _prepare(
     options: TrainOptions, voice: Voice, device: torch.device, publisher: Publisher, inbox: Inbox
 ) -> TrainingContext:
     network, recipe = options.network, recipe_named(voice.settings.recipe)
-    precision = _prepare_device(device, options, voice.settings, recipe, publisher)
+    _prepare_device(device, options, voice.settings, publisher)
     _remove_leftovers(voice, network, publisher)
     _warn_if_exposed(voice, publisher)
     # Before the features, which take long: a run that ends meanwhile, and is resumed without
@@ -109,9 +111,19 @@ def _prepare(
     size = _checkpoint_bytes(spec, recipe)
     data = load_training_data(options, voice, size, publisher, inbox)
     store, held_out = data.store, data.held_out
-    learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     crop = recipe.crop_frames if network == "ssrn" else None
     batches = _batch_source(data.training, store, voice, network, recipe, crop)
+
+    def make_fresh(precision: torch.dtype) -> Learner:
+        return _make_learner(voice, spec, recipe, None, device, precision)
+
+    possible = possible_precisions(options.precision, device, exact=recipe.exact)
+    remembered = checkpoint.auto_precision if checkpoint else None
+    choice = PrecisionChoice(possible, device, remembered)
+    precision = choice.settle(make_fresh, batches, publisher)
+    if slow := slow_precision(precision, device):
+        publisher.warn(slow)
+    learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     batches.reseed(learner.recovery.salt)
     _probe_memory(learner, batches, publisher)
     whole = _batch_source(held_out, store, voice, network, recipe, None)
@@ -138,6 +150,7 @@ def _prepare(
         corpus_change=report_corpus_change(
             voice, network, checkpoint, store.content, data.new_letters, publisher
         ),
+        auto_precision=choice.remembered,
     )
 
 
@@ -179,24 +192,18 @@ def _checkpoint_bytes(spec: NetworkSpec, recipe: Recipe) -> int:
 
 
 def _prepare_device(
-    device: torch.device,
-    options: TrainOptions,
-    settings: VoiceSettings,
-    recipe: Recipe,
-    publisher: Publisher,
-) -> torch.dtype:
-    """Choose the numeric precision, make the device's steps repeatable, and publish both."""
+    device: torch.device, options: TrainOptions, settings: VoiceSettings, publisher: Publisher
+) -> None:
+    """Make the device's steps repeatable, and publish it."""
     use_in_this_thread(device)
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
-    precision = choose_precision(options.precision, device, exact=recipe.exact)
     leave_a_core_for_the_screen()
     make_repeatable(device)
-    publisher.update(device=describe_device(device), precision=precision_word(precision))
-    for trouble in filter(None, (unused, slow_precision(precision, device))):
-        publisher.warn(trouble)
-    return precision
+    publisher.update(device=describe_device(device))
+    if unused:
+        publisher.warn(unused)
 
 
 def _remove_leftovers(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
