@@ -196,7 +196,7 @@ class Prefetcher:
         # The step, and the salt, whose batch was made ahead.
         self._expected: tuple[int, int] | None = None
         self._making = self._ended = False
-        self._thread = Thread(target=self._work, name="batches", daemon=True)
+        self._thread = Thread(target=lambda: repeat(self._make_next), name="batches", daemon=True)
         self._thread.start()
 
     def next(self, step: int, salt: int = 0) -> Batch:
@@ -223,10 +223,6 @@ class Prefetcher:
             raise item
         return item
 
-    def _work(self) -> None:
-        use_in_this_thread(self._device)
-        repeat(self._make_next)
-
     def _make_next(self) -> bool:
         """Wait until a batch is wanted, and make it; False at the end."""
         with self._turn:
@@ -239,6 +235,7 @@ class Prefetcher:
             self._making = True
         item: Batch | Exception
         try:
+            use_in_this_thread(self._device)
             item = self._source.batch(step).staged(self._device)
         except Exception as error:  # handed to the trainer, which owns the run
             item = error

@@ -224,7 +224,7 @@ def use_in_this_thread(device: torch.device) -> None:
 
     It would else open a context there: half a gigabyte of a GPU that others may have filled.
     """
-    if device.type == "cuda":
+    if device.index:
         torch.cuda.set_device(device)
 
 
