@@ -26,6 +26,7 @@ from engine.machine.device import (
     unused_gpu,
 )
 from engine.machine.lock import LOCK_NAME
+from engine.machine.ranks import Ranks
 from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox, clean_sentence
@@ -35,9 +36,10 @@ from engine.run.recipe import Recipe, recipe_named
 from engine.run.snapshot import Progress
 from engine.speech.growing import sweep_growing
 from engine.training.corpus_history import note_corpus, report_corpus_change
+from engine.training.following import Plan, lead
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
-from engine.training.training_data import load_training_data
+from engine.training.training_data import TrainingData, load_training_data
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
 from engine.voice.settings import VoiceSettings
@@ -102,6 +104,9 @@ def prepare(
     crop = recipe.crop_frames if network == "ssrn" else None
     batches = _batch_source(data.training, store, voice, network, recipe, crop)
     batches.reseed(learner.recovery.salt)
+    if (ranks := Ranks.of_this_process) is not None:
+        _lead(ranks, learner, data, voice, network)
+        publisher.event(_about_ranks(ranks), "warning" if ranks.place.restarts else "information")
     _probe_memory(learner, batches, publisher)
     whole = _batch_source(held_out, store, voice, network, recipe, None)
     # The clip of middle length.
@@ -128,6 +133,35 @@ def prepare(
             voice, network, checkpoint, store.content, data.new_letters, publisher
         ),
     )
+
+
+def _lead(
+    ranks: Ranks, learner: Learner, data: TrainingData, voice: Voice, network: NetworkName
+) -> None:
+    """Have the processes that torchrun started beside this one make the same steps."""
+    store, settings = data.store, voice.settings
+    plan = Plan(
+        network=network,
+        spec=learner.spec,
+        recipe=learner.recipe,
+        precision=learner.precision,
+        seed=settings.seed,
+        limits=settings.limits,
+        texts={i: voice.vocabulary.indices(store.clips[i].text) for i in data.training},
+        features=store.path.absolute(),
+        audio=store.audio,
+        frames=store.frames,
+        spans=store.spans,
+    )
+    lead(ranks, plan, learner)
+
+
+def _about_ranks(ranks: Ranks) -> str:
+    place = ranks.place
+    text = f"{place.ranks} processes share each batch"
+    if not place.restarts:
+        return text
+    return f"{text}; torchrun restarted them, because one was lost (restart {place.restarts})"
 
 
 def _choose_sentence(voice: Voice, held_out_text: str, publisher: Publisher) -> None:
@@ -171,7 +205,8 @@ def _prepare_device(
     options: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
 ) -> tuple[torch.device, torch.dtype]:
     """Choose the device and the numeric precision, make its steps repeatable, and publish both."""
-    device = choose_device(options.device)
+    ranks = Ranks.of_this_process
+    device = ranks.device if ranks else choose_device(options.device)
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
@@ -179,7 +214,8 @@ def _prepare_device(
     leave_a_core_for_the_screen()
     make_repeatable(device)
     word = "bf16" if precision == torch.bfloat16 else "fp32"
-    publisher.update(device=describe_device(device), precision=word)
+    name = describe_device(device)
+    publisher.update(device=f"{ranks.place.ranks} × {name}" if ranks else name, precision=word)
     if unused:
         publisher.warn(unused)
     return device, precision
