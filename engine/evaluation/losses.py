@@ -34,6 +34,11 @@ class LossParts(NamedTuple):
         """Return the numbers without the graph that computed them."""
         return LossParts._make(None if one is None else one.detach() for one in self)
 
+    def copied(self) -> "LossParts":
+        """Return the numbers in memory of their own."""
+        numbers = iter(torch.stack([one for one in self if one is not None]))
+        return LossParts._make(None if one is None else next(numbers) for one in self)
+
     def weighted(self, spectral: Tensor | float, attention: Tensor | float) -> "LossParts":
         """Return what the losses of a micro-batch add to those of the batch."""
         l1, divergence = self.l1 * spectral, self.divergence * spectral

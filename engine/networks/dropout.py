@@ -40,13 +40,17 @@ _NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of the step", def
 
 
 @contextmanager
-def random_numbers(seed: int, rows: Rows | None = None) -> Iterator[None]:
-    """Draw the random numbers within from a seed, on whatever device.
+def random_numbers(
+    seed: int, rows: Rows | None = None, *, device: torch.device | None = None
+) -> Iterator[None]:
+    """Draw the random numbers within from a seed, on a CPU and on a `device`.
 
     With `rows` they are drawn for the whole batch, and those of these rows are used: each part then
     sees just what its rows would have seen in the whole.
     """
-    torch.manual_seed(seed)
+    if device is not None and device.type == "cuda":
+        # Of this device alone: another may be training another network at this moment.
+        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
     token = _NOISE.set(_Noise(np.random.Generator(np.random.SFC64(seed)), rows))
     try:
         yield

@@ -3,6 +3,7 @@
 import math
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 import torch
@@ -21,6 +22,7 @@ from engine.networks.specs import NetworkSpec
 from engine.networks.ssrn import SSRNOutput
 from engine.networks.text2mel import Text2Mel, Text2MelOutput
 from engine.run.recipe import Recipe, learning_rate
+from engine.training.graphs import CudaRecorder, Recorder, StepGraphs, graphs_for
 from engine.training.optimizer import Adam, FiniteGuard, Skips, Vector, clip, move_unless
 
 # The stream of random numbers of a step; 0 and 1 are those of its batch.
@@ -82,10 +84,18 @@ class Learner:
         self.micro_batches = 1
         """Gradients are accumulated over so many micro-batches where memory is short."""
         self._evaluation_splits = 1
+        self.graphs: StepGraphs | None = None
+        """What computes gradients on a GPU; None where all is launched one by one."""
+        if device.type == "cuda":
+            self.use_graphs(CudaRecorder(device))
         self._ema: Vector | None = None
         if recipe.ema_decay is not None:
             self._ema = self._weights.like()
             self._ema.flat.copy_(self._weights.flat)
+
+    def use_graphs(self, recorder: Recorder) -> None:
+        """Compute gradients by graphs that `recorder` makes, if the recipe has shapes for them."""
+        self.graphs = graphs_for(self.spec, self.recipe, self._compute_whole, recorder)
 
     def _refresh(self) -> None:
         """Give the network the weights of this moment."""
@@ -172,7 +182,8 @@ class Learner:
                 if not is_out_of_memory(error) or self.micro_batches >= len(batch.text):
                     raise
             # Outside of `except`: the tensors that the error's frames held are gone by now.
-            self.micro_batches = min(2 * self.micro_batches, len(batch.text))
+            if self.graphs is None or not self.graphs.stop("out of memory"):
+                self.micro_batches = min(2 * self.micro_batches, len(batch.text))
             self.network.zero_grad()
             free_memory(self.device)
 
@@ -181,16 +192,17 @@ class Learner:
         # Dropout is a function of (seed, salt, step) and the place in the batch: a resumed run
         # draws the same, in however many micro-batches.
         seed = _dropout_seed(self._seed, self.recovery.salt, step)
+        noise = partial(random_numbers, seed, device=self.device)
         if self.micro_batches == 1:
-            with random_numbers(seed):
-                losses = self.losses(batch.to(self.device))
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            self._collect(torch._foreach_copy_)
-            return losses.detached()
+            batch = batch.to(self.device)
+            if self.graphs is not None:
+                return self.graphs.compute(batch, noise)
+            with noise():
+                return self._compute_whole(batch)
         self._gradients.flat.zero_()
         total: LossParts | None = None
         for rows, part in split(batch, self.micro_batches):
-            with random_numbers(seed, rows):
+            with noise(rows):
                 weights = weights_of(part, batch, self.recipe)
                 losses = self.losses(part.to(self.device)).weighted(*weights)
             losses.total.backward()  # type: ignore[no-untyped-call]
@@ -198,6 +210,12 @@ class Learner:
             total = losses.detached().plus(total)
         assert total is not None
         return total
+
+    def _compute_whole(self, batch: Batch) -> LossParts:
+        losses = self.losses(batch)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        self._collect(torch._foreach_copy_)
+        return losses.detached()
 
     @torch.no_grad()
     def _collect(self, into: Callable[[list[Tensor], list[Tensor]], object]) -> None:
