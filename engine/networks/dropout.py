@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+# The stream of random numbers of a step; 0 and 1 are those of its batch.
+_DROPOUT = 2
+
 Context = Any
 """What torch gives to a `Function` to remember: it takes any attribute."""
 
@@ -37,6 +40,12 @@ class _Noise(NamedTuple):
 
 # Per thread: an audition is not part of the training batch.
 _NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of the step", default=None)
+
+
+def dropout_seed(seed: int, salt: int, step: int) -> int:
+    """Return the seed of a step's dropout."""
+    entropy = (seed, _DROPOUT, step, salt) if salt else (seed, _DROPOUT, step)
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
 
 
 @contextmanager

@@ -57,7 +57,7 @@ class CudaRecorder:
         self._device = device
         with torch.cuda.device(device):
             self._pool = torch.cuda.graph_pool_handle()
-            self._stream = torch.cuda.Stream(device)
+            self._stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
     def record(self, work: Callable[[], LossParts]) -> tuple[LossParts, Replay]:
         """Record it; other threads may go on using the device."""
