@@ -21,11 +21,15 @@ from engine.data.clips import Limits
 from engine.data.frames import Frames
 from engine.errors import RankLostError
 from engine.files import make_folder, replacing, require_room, unusable_path
+from engine.formatting import plural
 from engine.machine.device import make_repeatable
 from engine.machine.ranks import Order, Ranks
 from engine.networks.specs import NetworkSpec
+from engine.run.publisher import Publisher
 from engine.run.recipe import Recipe
 from engine.training.learner import Learner
+from engine.training.training_data import TrainingData
+from engine.voice.folder import Voice
 
 # Bytes of features that are sent at a time.
 _PIECE = 2**24
@@ -79,17 +83,44 @@ class Plan:
         return (mels if self.network == "text2mel" else 0), end
 
 
-def lead(ranks: Ranks, plan: Plan, learner: Learner) -> None:
+def lead(
+    ranks: Ranks, learner: Learner, voice: Voice, network: NetworkName, data: TrainingData
+) -> None:
     """As rank 0, have the others prepare; from here on, the learner's steps are those of all.
 
     Raises:
         RankLostError: one of them has ended.
     """
+    store, settings = data.store, voice.settings
+    plan = Plan(
+        network=network,
+        spec=learner.spec,
+        recipe=learner.recipe,
+        precision=learner.precision,
+        seed=settings.seed,
+        limits=settings.limits,
+        texts={i: voice.vocabulary.indices(store.clips[i].text) for i in data.training},
+        features=store.path.absolute(),
+        audio=store.audio,
+        frames=store.frames,
+        spans=store.spans,
+    )
     ranks.order(Order("prepare"))
     ranks.share(plan)
     _open_features(ranks, plan)
     ranks.use_devices()
     learner.lead(ranks)
+
+
+def report_ranks(ranks: Ranks, publisher: Publisher) -> None:
+    """Say how many processes train, and whether torchrun had to start them again."""
+    place = ranks.place
+    text = f"{place.ranks} processes share each batch"
+    if place.restarts:
+        again = f"torchrun has restarted them {plural(place.restarts, 'time')}"
+        publisher.event(f"{text}; {again}, because one was lost", "warning")
+    else:
+        publisher.event(text)
 
 
 def follow(ranks: Ranks) -> None:
