@@ -15,7 +15,7 @@ from engine.run.curves import AttentionPlot
 from engine.run.snapshot import Snapshot
 from engine.serialization import from_msgpack, to_msgpack
 
-_HINTS = get_type_hints(Snapshot)
+_HINTS = {name: hint for name, hint in get_type_hints(Snapshot).items() if name != "other"}
 _GROWING = {name for name, hint in _HINTS.items() if get_args(hint)[1:] == (Ellipsis,)}
 
 
@@ -32,6 +32,9 @@ def update_between(before: Snapshot | None, after: Snapshot) -> Update:
             update.growths[name] = Growth(dropped, _encode(new[kept:]))
         else:
             update.values[name] = _encode(new)
+    known = None if before is None else before.other
+    if after.other is not None and after.other is not known:
+        update.other = update_between(known, after.other)
     return update
 
 
@@ -46,6 +49,8 @@ def apply(before: Snapshot | None, update: Update) -> Snapshot:
         for name, growth in update.growths.items():
             kept = () if before is None else getattr(before, name)[growth.dropped :]
             values[name] = (*kept, *_decode(growth.added, name))
+        if update.other is not None:
+            values["other"] = apply(None if before is None else before.other, update.other)
         return Snapshot(**values) if before is None else replace(before, **values)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(

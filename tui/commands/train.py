@@ -127,7 +127,8 @@ def train(
     precision: Annotated[
         Precision,
         typer.Option(
-            help="Numeric precision. auto uses bf16 where supported; --recipe bbc always uses fp32."
+            help="Numeric precision. auto times a step in each that the device has and takes the "
+            "fastest; --recipe bbc always uses fp32."
         ),
     ] = "auto",
     device: DeviceOption = "auto",
