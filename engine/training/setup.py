@@ -28,6 +28,7 @@ from engine.machine.device import (
     use_in_this_thread,
 )
 from engine.machine.lock import LOCK_NAME
+from engine.machine.ranks import Ranks
 from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox, clean_sentence
@@ -37,6 +38,7 @@ from engine.run.recipe import Recipe, recipe_named
 from engine.run.snapshot import Progress
 from engine.speech.growing import sweep_growing
 from engine.training.corpus_history import note_corpus, report_corpus_change
+from engine.training.following import lead, report_ranks
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.precision import PrecisionChoice
@@ -88,7 +90,8 @@ def prepare(
         Cancelled: the person asked to finish before it was done; `Declined` where that was their
             answer to what the check of the corpus found.
     """
-    device = choose_device(options.device)
+    ranks = Ranks.of_this_process
+    device = ranks.device if ranks else choose_device(options.device)
     with explains_lack_of_memory(device, "before the first step"):
         return _prepare(options, voice, device, publisher, inbox)
 
@@ -125,6 +128,9 @@ def _prepare(
         publisher.warn(slow)
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     batches.reseed(learner.recovery.salt)
+    if (ranks := Ranks.of_this_process) is not None:
+        lead(ranks, learner, voice, network, data)
+        report_ranks(ranks, publisher)
     _probe_memory(learner, batches, publisher)
     whole = _batch_source(held_out, store, voice, network, recipe, None)
     # The clip of middle length.
@@ -201,7 +207,8 @@ def _prepare_device(
         raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
     leave_a_core_for_the_screen()
     make_repeatable(device)
-    publisher.update(device=describe_device(device))
+    name, ranks = describe_device(device), Ranks.of_this_process
+    publisher.update(device=f"{ranks.place.ranks} × {name}" if ranks else name)
     if unused:
         publisher.warn(unused)
 
