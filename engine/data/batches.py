@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.features import FeatureStore
+from engine.data.frames import Frames
 from engine.machine.background import repeat
 
 _log = logging.getLogger(__name__)
@@ -85,7 +85,7 @@ class BatchSource:
 
     def __init__(
         self,
-        store: FeatureStore,
+        store: Frames,
         texts: Mapping[int, list[int]],
         *,
         magnitudes: bool,

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import platform
 import re
 import threading
 from pathlib import Path
@@ -14,6 +15,7 @@ from engine.errors import InputError
 # What NVIDIA's driver has where it serves a GPU to this process, and where its version is.
 _CONTROL = Path("/dev/nvidiactl")
 _DRIVER = Path("/proc/driver/nvidia/version")
+_PROCESSORS = Path("/proc/cpuinfo")
 _OTHER_BUILDS = "https://pytorch.org/get-started/locally/ has other builds"
 
 
@@ -104,13 +106,27 @@ def _runs_on(code: str, capability: tuple[int, int]) -> bool:
     return built_for <= capability and (match[1] == "compute" or built_for[0] == capability[0])
 
 
-def choose_precision(asked: Precision, device: torch.device, *, exact: bool = False) -> torch.dtype:
-    """Return the arithmetic of a step; `auto` is bf16 where native, unless it is to be `exact`."""
-    if asked == "fp32" or (asked == "auto" and exact):
-        return torch.float32
-    if asked == "bf16":
-        return torch.bfloat16
-    return torch.bfloat16 if has_bf16(device) else torch.float32
+_DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def possible_precisions(
+    asked: Precision, device: torch.device, *, exact: bool = False
+) -> tuple[torch.dtype, ...]:
+    """Return in which precisions a step could be made: the one asked for, or those of `auto`.
+
+    Of several the fastest is to be taken, the first where that is not known. What a device only
+    imitates is never among them; where training is to be `exact`, fp32 is the only one.
+    """
+    if asked != "auto":
+        return (_DTYPES[asked],)
+    if exact or not has_bf16(device):
+        return (torch.float32,)
+    return torch.bfloat16, torch.float32
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """Return the name of a precision: `bf16`."""
+    return next(name for name, dtype in _DTYPES.items() if dtype == precision)
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -147,6 +163,17 @@ def describe_device(device: torch.device) -> str:
     if device.type == "cpu":
         return "cpu"
     return f"{device} {torch.cuda.get_device_name(device)}"
+
+
+def model_of(device: torch.device) -> str:
+    """Return the model of a GPU or of this machine's processor, as its maker names it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", _PROCESSORS.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.machine()
 
 
 def gpu_uuid(device: torch.device) -> str | None:

@@ -25,23 +25,27 @@ class Vector:
         shapes: Mapping[str, torch.Size],
         device: torch.device,
         dtype: torch.dtype = torch.float32,
+        tail: int = 0,
     ) -> None:
         self.shapes = shapes
         starts, size = [], 0
         for shape in shapes.values():
             starts.append(size)
             size += -(-shape.numel() // _ALIGNED) * _ALIGNED
-        self.flat = torch.zeros(size, device=device, dtype=dtype)
+        self.whole = torch.zeros(size + tail, device=device, dtype=dtype)
+        """All numbers and a tail of further ones, which one message brings to other processes."""
+        self.flat = self.whole[:size]
         """All numbers, with zeros between the tensors."""
+        self.tail = self.whole[size:]
         self.named = {
             name: self.flat[start : start + shape.numel()].view(shape)
             for start, (name, shape) in zip(starts, shapes.items(), strict=True)
         }
         """The tensors themselves."""
 
-    def like(self, dtype: torch.dtype = torch.float32) -> "Vector":
+    def like(self, dtype: torch.dtype = torch.float32, tail: int = 0) -> "Vector":
         """Return another of the same tensors, of zeros."""
-        return Vector(self.shapes, self.flat.device, dtype)
+        return Vector(self.shapes, self.flat.device, dtype, tail)
 
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -121,12 +125,14 @@ class Adam:
         self._betas = betas
         self._first, self._second = weights.like(), weights.like()
         self._count = torch.zeros((), device=weights.flat.device)
+        self.tensors = (self._first.flat, self._second.flat, self._count)
+        """All that it remembers: first and second moments, and the number of updates."""
         self.started = False
         """Whether a step was made, or a state loaded, so that there is one to save."""
 
     def reset(self) -> None:
         """Start anew, without moments."""
-        for tensor in (self._first.flat, self._second.flat, self._count):
+        for tensor in self.tensors:
             tensor.zero_()
         self.started = False
 

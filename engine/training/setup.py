@@ -10,7 +10,7 @@ import torch
 
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.retention import sweep
-from engine.checkpoints.state import Unlogged
+from engine.checkpoints.state import AutoPrecision, Unlogged
 from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
@@ -18,14 +18,15 @@ from engine.errors import EngineError, InputError, VoicecoachError
 from engine.files import sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
-    choose_precision,
     describe_device,
     is_out_of_memory,
     leave_a_core_for_the_screen,
     make_repeatable,
+    possible_precisions,
     unused_gpu,
 )
 from engine.machine.lock import LOCK_NAME
+from engine.machine.ranks import Ranks
 from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox, clean_sentence
@@ -35,8 +36,10 @@ from engine.run.recipe import Recipe, recipe_named
 from engine.run.snapshot import Progress
 from engine.speech.growing import sweep_growing
 from engine.training.corpus_history import note_corpus, report_corpus_change
+from engine.training.following import lead, report_ranks
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
+from engine.training.precision import PrecisionChoice
 from engine.training.training_data import load_training_data
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
@@ -70,6 +73,8 @@ class TrainingContext:
     """The step of the newest checkpoint, where that is damaged and an earlier one is used."""
     corpus_change: str = ""
     """In what the corpus differs from the one that the checkpoint was trained on."""
+    auto_precision: AutoPrecision | None = None
+    """What `--precision auto` chose, for the checkpoints to come."""
 
 
 def prepare(
@@ -84,7 +89,7 @@ def prepare(
             answer to what the check of the corpus found.
     """
     network, recipe = options.network, recipe_named(voice.settings.recipe)
-    device, precision = _prepare_device(options, voice.settings, recipe, publisher)
+    device = _prepare_device(options, voice.settings, publisher)
     _remove_leftovers(voice, network, publisher)
     _warn_if_exposed(voice, publisher)
     # Before the features, which take long: a run that ends meanwhile, and is resumed without
@@ -98,10 +103,21 @@ def prepare(
     size = _checkpoint_bytes(spec, recipe)
     data = load_training_data(options, voice, size, publisher, inbox)
     store, held_out = data.store, data.held_out
-    learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     crop = recipe.crop_frames if network == "ssrn" else None
     batches = _batch_source(data.training, store, voice, network, recipe, crop)
+
+    def make_fresh(precision: torch.dtype) -> Learner:
+        return _make_learner(voice, spec, recipe, None, device, precision)
+
+    possible = possible_precisions(options.precision, device, exact=recipe.exact)
+    remembered = checkpoint.auto_precision if checkpoint else None
+    choice = PrecisionChoice(possible, device, remembered)
+    precision = choice.settle(make_fresh, batches, publisher)
+    learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     batches.reseed(learner.recovery.salt)
+    if (ranks := Ranks.of_this_process) is not None:
+        lead(ranks, learner, voice, network, data)
+        report_ranks(ranks, publisher)
     _probe_memory(learner, batches, publisher)
     whole = _batch_source(held_out, store, voice, network, recipe, None)
     # The clip of middle length.
@@ -127,6 +143,7 @@ def prepare(
         corpus_change=report_corpus_change(
             voice, network, checkpoint, store.content, data.new_letters, publisher
         ),
+        auto_precision=choice.remembered,
     )
 
 
@@ -168,21 +185,21 @@ def _checkpoint_bytes(spec: NetworkSpec, recipe: Recipe) -> int:
 
 
 def _prepare_device(
-    options: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
-) -> tuple[torch.device, torch.dtype]:
-    """Choose the device and the numeric precision, make its steps repeatable, and publish both."""
-    device = choose_device(options.device)
+    options: TrainOptions, settings: VoiceSettings, publisher: Publisher
+) -> torch.device:
+    """Choose the device, make its steps repeatable, and publish it."""
+    ranks = Ranks.of_this_process
+    device = ranks.device if ranks else choose_device(options.device)
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
-    precision = choose_precision(options.precision, device, exact=recipe.exact)
     leave_a_core_for_the_screen()
     make_repeatable(device)
-    word = "bf16" if precision == torch.bfloat16 else "fp32"
-    publisher.update(device=describe_device(device), precision=word)
+    name = describe_device(device)
+    publisher.update(device=f"{ranks.place.ranks} × {name}" if ranks else name)
     if unused:
         publisher.warn(unused)
-    return device, precision
+    return device
 
 
 def _remove_leftovers(voice: Voice, network: NetworkName, publisher: Publisher) -> None:

@@ -237,7 +237,11 @@ def money_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
 def _speed(snapshot: Snapshot, silent: float | None) -> list[Part]:
     if silent is not None:
         return [Part(f"no step for {duration(silent)}", "bold $warning", rank=1)]
-    if not snapshot.steps_per_second or snapshot.phase is not Phase.TRAINING:
+    if snapshot.phase is not Phase.TRAINING:
+        return []
+    if snapshot.warm_up:
+        return [Part(snapshot.warm_up, "$quiet", rank=2)]
+    if not snapshot.steps_per_second:
         return []
     return [Part(formatting.speed(snapshot.steps_per_second), "bold", rank=2)]
 

@@ -12,12 +12,12 @@ from engine.errors import InputError
 from engine.machine import device as devices
 from engine.machine.device import (
     choose_device,
-    choose_precision,
     compute_on_one_thread,
     describe_device,
     gpu_uuid,
     leave_a_core_for_the_screen,
     make_repeatable,
+    possible_precisions,
     unused_gpu,
 )
 from engine.machine.gpu import GpuMonitor
@@ -39,17 +39,15 @@ def test_a_device_that_is_not_there_is_bad_input(asked):
         choose_device(asked)
 
 
-def test_arithmetic_is_as_asked():
-    assert choose_precision("fp32", CPU) == torch.float32
-    assert choose_precision("bf16", CPU) == torch.bfloat16
-    assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
-    assert choose_precision("bf16", CPU, exact=True) == torch.bfloat16
-
-
-def test_an_exact_recipe_stays_in_single_precision(monkeypatch):
+def test_only_what_the_device_computes_in_is_possible(monkeypatch):
+    bf16, fp32 = torch.bfloat16, torch.float32
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    assert choose_precision("auto", CPU) == torch.bfloat16
-    assert choose_precision("auto", CPU, exact=True) == torch.float32
+    assert possible_precisions("auto", CPU) == (bf16, fp32)
+    assert possible_precisions("auto", CPU, exact=True) == (fp32,)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert possible_precisions("auto", CPU) == (fp32,)
+    assert possible_precisions("bf16", CPU, exact=True) == (bf16,)
+    assert possible_precisions("fp32", CPU) == (fp32,)
 
 
 def test_one_core_is_left_and_few_threads_stay_few():
