@@ -20,6 +20,7 @@ from engine.files import read_plain
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 _log = logging.getLogger(__name__)
 
@@ -38,6 +39,22 @@ Amount = Annotated[float, msgspec.Meta(ge=0, le=MAX_NUMBER)]
 
 MAX_ARRAY_VALUES = 1 << 20
 """The largest array that a screen or a file could have use for."""
+
+
+class _Arrays(type):
+    def __instancecheck__(cls, value: object) -> bool:
+        import numpy as np
+
+        return isinstance(value, np.ndarray)
+
+
+if TYPE_CHECKING:
+    Array = NDArray[np.float32]
+else:
+
+    class Array(metaclass=_Arrays):
+        """An array in the fields of a dataclass: numpy takes longer to import than a screen."""
+
 
 _codecs: dict[type, tuple[_Encode, _Decode]] = {}
 
@@ -172,7 +189,7 @@ def _decode(kind: Any, value: Any) -> Any:  # noqa: ANN401
         return _codecs[origin][1](value)
     import numpy as np
 
-    if origin is np.ndarray:
+    if kind is Array or origin is np.ndarray:
         return _read_array(msgspec.convert(value, _Array))
     raise NotImplementedError(f"values of {kind} cannot be read")
 

@@ -119,8 +119,13 @@ class Learner:
         with self._updating:
             self._restore(checkpoint)
         if self.ranks is not None:
-            self.ranks.order(Order("take state"))
-            self.agree()
+            self.lead(self.ranks)
+
+    def lead(self, ranks: Ranks) -> None:
+        """As rank 0, make steps together with others from here on: give them the state of now."""
+        self.ranks = ranks
+        ranks.order(Order("take state"))
+        self.agree()
 
     def agree(self) -> None:
         """Take over from rank 0 all that the next steps depend on; all ranks call it.

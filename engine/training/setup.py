@@ -26,6 +26,7 @@ from engine.machine.device import (
     unused_gpu,
 )
 from engine.machine.lock import LOCK_NAME
+from engine.machine.ranks import Ranks
 from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox, clean_sentence
@@ -35,6 +36,7 @@ from engine.run.recipe import Recipe, recipe_named
 from engine.run.snapshot import Progress
 from engine.speech.growing import sweep_growing
 from engine.training.corpus_history import note_corpus, report_corpus_change
+from engine.training.following import lead, report_ranks
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.precision import PrecisionChoice
@@ -113,6 +115,9 @@ def prepare(
     precision = choice.settle(make_fresh, batches, publisher)
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     batches.reseed(learner.recovery.salt)
+    if (ranks := Ranks.of_this_process) is not None:
+        lead(ranks, learner, voice, network, data)
+        report_ranks(ranks, publisher)
     _probe_memory(learner, batches, publisher)
     whole = _batch_source(held_out, store, voice, network, recipe, None)
     # The clip of middle length.
@@ -183,13 +188,15 @@ def _prepare_device(
     options: TrainOptions, settings: VoiceSettings, publisher: Publisher
 ) -> torch.device:
     """Choose the device, make its steps repeatable, and publish it."""
-    device = choose_device(options.device)
+    ranks = Ranks.of_this_process
+    device = ranks.device if ranks else choose_device(options.device)
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
     leave_a_core_for_the_screen()
     make_repeatable(device)
-    publisher.update(device=describe_device(device))
+    name = describe_device(device)
+    publisher.update(device=f"{ranks.place.ranks} × {name}" if ranks else name)
     if unused:
         publisher.warn(unused)
     return device
