@@ -359,11 +359,19 @@ class Learner:
         Under `weights`, `ema` (empty without one) and `optimizer` (empty before the first step),
         each by variable name.
         """
-        return {
-            "weights": self._weights.named,
-            "ema": {} if self._ema is None else self._ema.named,
-            "optimizer": self._optimizer.state(),
-        }
+        return self.named(self.live_flats())
+
+    def live_flats(self) -> list[Tensor]:
+        """Return the few vectors in which all that lies."""
+        ema = [] if self._ema is None else [self._ema.flat]
+        return [self._weights.flat, *ema, *self._optimizer.tensors]
+
+    def named(self, flats: Sequence[Tensor]) -> dict[str, dict[str, Tensor]]:
+        """Return what lies in copies of `live_flats` as `live_state` does."""
+        weights, *others = flats
+        ema = {} if self._ema is None else self._ema.names_in(others.pop(0))
+        optimizer = self._optimizer.named(others)
+        return {"weights": self._weights.names_in(weights), "ema": ema, "optimizer": optimizer}
 
     def copy_ema_weights(
         self, into: Mapping[str, Tensor] | None = None
@@ -375,14 +383,12 @@ class Learner:
         end, not for the step.
         """
         with self._updating:
-            live = self.live_state()
-            chosen = live["ema"] or live["weights"]
-            if into is None:
-                into = {name: tensor.to("cpu", copy=True) for name, tensor in chosen.items()}
-            else:
-                for name, tensor in chosen.items():
-                    into[name].copy_(tensor)
-            return self._step, into
+            chosen, step = self._ema or self._weights, self._step
+            if chosen.flat.is_cpu:
+                return step, _copied(chosen.named, into)
+            # A GPU copies within its memory at once; the next update need not wait for the rest.
+            flat = chosen.flat.clone()
+        return step, _copied(chosen.names_in(flat.cpu()), into)
 
     def load_weights(
         self, weights: Mapping[str, Tensor], ema: Mapping[str, Tensor] | None = None
@@ -398,3 +404,13 @@ class Learner:
         self._refresh()
         if self._ema is not None:
             self._ema.load(ema or weights)
+
+
+def _copied(
+    tensors: Mapping[str, Tensor], into: Mapping[str, Tensor] | None
+) -> Mapping[str, Tensor]:
+    if into is None:
+        return {name: tensor.clone() for name, tensor in tensors.items()}
+    for name, tensor in tensors.items():
+        into[name].copy_(tensor)
+    return into
