@@ -9,6 +9,7 @@ import typer
 
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
+from engine.jobs.ranks import place
 from engine.mirror.address import EXAMPLES, is_mirror
 from engine.run.notifier import parse_addresses
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
@@ -132,6 +133,15 @@ def train(
         ),
     ] = "auto",
     device: DeviceOption = "auto",
+    gpus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Share each batch among so many GPUs of this machine, by torchrun; auto takes "
+            "all.",
+            show_default="one GPU",
+        ),
+    ] = None,
     cloud: Annotated[
         CloudChoice | None,
         typer.Option(
@@ -199,7 +209,11 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
-    return run_training(lambda: _restore(options), headless=headless, ascii_only=ascii_only)
+    if gpus is not None and place() is None:
+        return _train_on_gpus(gpus, options, headless=headless, ascii_only=ascii_only)
+    return run_training(
+        lambda: _restore(options), device=device, headless=headless, ascii_only=ascii_only
+    )
 
 
 def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
@@ -232,10 +246,33 @@ def _restore(options: TrainOptions) -> TrainOptions:
     return with_source_step(options, report)
 
 
+def _train_on_gpus(
+    gpus: str, options: TrainOptions, *, headless: bool, ascii_only: bool | None
+) -> int:
+    from tui.process.ranks import (
+        processes_for,
+        train_headless_on_gpus,
+        train_on_gpus_with_screen,
+    )
+
+    processes = processes_for(gpus, options.device)
+    if headless or not has_terminal():
+        return train_headless_on_gpus(processes)
+    return train_on_gpus_with_screen(processes, options.voice_folder, ascii_only=ascii_only)
+
+
 def run_training(
-    make_options: Callable[[], TrainOptions], *, headless: bool, ascii_only: bool | None
+    make_options: Callable[[], TrainOptions],
+    *,
+    device: str,
+    headless: bool,
+    ascii_only: bool | None,
 ) -> int:
     """Train, with a screen where there is a terminal; return the exit code."""
+    if (here := place()) is not None:
+        from tui.process.ranks import train_as_rank
+
+        return train_as_rank(here, make_options, device)
     if not headless and has_terminal():
         from tui.process.run import train_with_screen
 

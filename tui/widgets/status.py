@@ -148,7 +148,7 @@ def _gpu(snapshot: Snapshot) -> list[Part]:
     temperature = "" if gpu.temperature is None else f"{gpu.temperature} °C"
     power = "" if gpu.power is None else f"{gpu.power:.0f} W"
     return [
-        Part(f"{gpu.utilisation} %", rank=3),
+        Part("" if gpu.utilisation is None else f"{gpu.utilisation} %", rank=3),
         Part(formatting.gigabytes(gpu.memory_used, gpu.memory_total), rank=4, gap="  "),
         Part(temperature, hot, rank=5, gap="  "),
         Part(power, rank=6, gap="  "),
