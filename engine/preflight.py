@@ -63,8 +63,8 @@ class Preflight:
     """What the person is told when the run starts."""
 
 
-def check_options(options: TrainOptions) -> Preflight:
-    """Check the options against the voice folder.
+def check_options(options: TrainOptions, *, may_be_there: bool = False) -> Preflight:
+    """Check the options against the voice folder; the stop `may_be_there`, where one is given.
 
     Raises:
         AlreadyThereError: the voice has been trained to its stop, or its budget is used up.
@@ -104,7 +104,7 @@ def check_options(options: TrainOptions) -> Preflight:
         step=step,
         new=new,
         takes_dataset=new or Voice.open(folder).settings.dataset is None,
-        stop=_stop(options, step, resolve, notes),
+        stop=_stop(options, step, resolve, notes, may_be_there=may_be_there),
         cloud=cloud,
         notes=notes,
     )
@@ -161,7 +161,7 @@ def _budget_notes(before: float, now: float) -> list[Note]:
 
 
 def _stop(
-    options: TrainOptions, step: int, resolve: _Resolve, notes: list[Note]
+    options: TrainOptions, step: int, resolve: _Resolve, notes: list[Note], *, may_be_there: bool
 ) -> StopRule | StoredStop | None:
     """When to stop; notes where the previous run was to stop elsewhere."""
     try:
@@ -171,12 +171,17 @@ def _stop(
             raise
         stored = None
         notes.append(("warn", str(error)))
-    if stored is not None and stored.matches(options.stop):
-        _require_ahead(stored, options, step, resolve)
-        return stored
     rule = options.stop if isinstance(options.stop, StopRule) else None
-    if rule is not None:
-        _require_ahead(rule, options, step, resolve)
+    kept = stored if stored is not None and stored.matches(options.stop) else None
+    try:
+        if stop := kept or rule:
+            _require_ahead(stop, options, step, resolve)
+    except AlreadyThereError:
+        if not may_be_there:
+            raise
+        return kept or (rule and rule.as_reached())
+    if kept:
+        return kept
     if stored is not None:
         now = rule.text if rule else "no stop"
         notes.append(("event", f"stop changed from {stored.point.words} to {now}"))
