@@ -18,7 +18,7 @@ CleanerName = Literal["english", "plain"]
 """How text is made to fit a voice's symbols: spoken as English words, or as it is written."""
 
 Precision = Literal["auto", "fp32", "bf16"]
-"""Arithmetic of a step; `auto` takes bf16 where the device has it."""
+"""Arithmetic of a step; `auto` takes the fastest that the device has."""
 
 SynthesisName = Literal["standard", "bbc"]
 """How a text is spoken: voicecoach's own way, or exactly as the BBC's code does, to compare."""

@@ -25,7 +25,6 @@ from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, 
 from engine.text.plain import composed_symbols
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import LEFTOVERS, require_free
-from engine.voice.event_files import require_event_writer
 from engine.voice.folder import OLD_EXPORT, Voice, as_stored
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
@@ -33,7 +32,6 @@ from engine.voice.spend import SpendLog
 
 _Resolve = Callable[[StopRule | StoredStop, int], StopPoint]
 """Where a stop lies for a voice at a step; raises as `StopRule.resolve`."""
-
 
 Note = tuple[Literal["event", "warn"], str]
 """What is told when the run starts, and the method of the publisher that tells it."""
@@ -63,8 +61,8 @@ class Preflight:
     """What the person is told when the run starts."""
 
 
-def check_options(options: TrainOptions, *, may_be_there: bool = False) -> Preflight:
-    """Check the options against the voice folder; the stop `may_be_there`, where one is given.
+def check_options(options: TrainOptions) -> Preflight:
+    """Check the options against the voice folder.
 
     Raises:
         AlreadyThereError: the voice has been trained to its stop, or its budget is used up.
@@ -104,7 +102,7 @@ def check_options(options: TrainOptions, *, may_be_there: bool = False) -> Prefl
         step=step,
         new=new,
         takes_dataset=new or Voice.open(folder).settings.dataset is None,
-        stop=_stop(options, step, resolve, notes, may_be_there=may_be_there),
+        stop=_stop(options, step, resolve, notes),
         cloud=cloud,
         notes=notes,
     )
@@ -161,9 +159,11 @@ def _budget_notes(before: float, now: float) -> list[Note]:
 
 
 def _stop(
-    options: TrainOptions, step: int, resolve: _Resolve, notes: list[Note], *, may_be_there: bool
+    options: TrainOptions, step: int, resolve: _Resolve, notes: list[Note]
 ) -> StopRule | StoredStop | None:
     """When to stop; notes where the previous run was to stop elsewhere."""
+    if isinstance(options.stop, StoredStop):
+        return options.stop
     try:
         stored = read_stored_stop(options.voice_folder / options.network)
     except InputError as error:
@@ -171,17 +171,12 @@ def _stop(
             raise
         stored = None
         notes.append(("warn", str(error)))
+    if stored is not None and stored.matches(options.stop):
+        _require_ahead(stored, options, step, resolve)
+        return stored
     rule = options.stop if isinstance(options.stop, StopRule) else None
-    kept = stored if stored is not None and stored.matches(options.stop) else None
-    try:
-        if stop := kept or rule:
-            _require_ahead(stop, options, step, resolve)
-    except AlreadyThereError:
-        if not may_be_there:
-            raise
-        return kept or (rule and rule.as_reached())
-    if kept:
-        return kept
+    if rule is not None:
+        _require_ahead(rule, options, step, resolve)
     if stored is not None:
         now = rule.text if rule else "no stop"
         notes.append(("event", f"stop changed from {stored.point.words} to {now}"))
@@ -271,6 +266,8 @@ def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettin
     names = ["recipe", "dropout", "keep_errors", "budget", "mirror"]
     names += ["checkpoint_every", "checkpoint_minutes", "tensorboard"]
     if options.tensorboard:
+        from engine.voice.event_files import require_event_writer
+
         require_event_writer()
     settings = replace(settings, **_given({name: getattr(options, name) for name in names}))
     if options.price is not None:

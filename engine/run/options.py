@@ -111,7 +111,8 @@ class TrainOptions:
     device: str = "auto"
     """`auto`, `cpu` or `cuda:N`; for both networks also two, `cuda:0,cuda:1`."""
     stop: Stop | None = None
-    """None for the previous run's stop, if it did not reach it; preflight then puts that here."""
+    """None for the previous run's stop, if it did not reach it; preflight then puts that here. A
+    `StoredStop` is taken as it is, also where it is reached."""
     ssrn_stop: Stop | None = None
     """SSRN's where both are trained; None for the same as `stop`."""
     stop_when: StopWhen = ""

@@ -179,10 +179,9 @@ class CostMeter:
         self._run.set_training(self.network, False)
         self._marks.clear()
 
-    @property
-    def others_train(self) -> bool:
-        """Whether another network is being trained."""
-        return bool(self._run.periods.training - {self.network})
+    def measure_speed_anew(self) -> None:
+        """Leave the step that is about to be marked, and those before it, out of the speed."""
+        self._marks.clear()
 
     def mark_step(self, step: int) -> None:
         """Note that a step is done; after one that was done before, the speed is measured anew."""

@@ -104,6 +104,8 @@ class Crew:
         )  # fmt: skip
 
         def make_trainer(watchdog: Watchdog) -> Trainer:
+            if device.type == "cuda":
+                torch.cuda.set_device(device)  # each thread has its own
             on_saved = self._on_saved, series.checkpoint_saved
             services = Services(*given, watchdog, on_saved)
             return Trainer(context, run.options, publisher, services)

@@ -12,7 +12,7 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import NetworkPublisher, Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.stop import NONE, AlreadyThereError, StoredStop
+from engine.run.stop import NONE, AlreadyThereError, StopRule, StoredStop, read_stored_stop
 from engine.training.limits import EarlyStop
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import Voice
@@ -40,7 +40,11 @@ def check_networks(options: TrainOptions) -> dict[NetworkName, Preflight]:
     if not found:
         raise there[options.network]
     for network in there:
-        found[network] = check_options(options.of(network), may_be_there=True)
+        own = options.of(network)
+        reached = read_stored_stop(own.voice_folder / network)
+        if isinstance(own.stop, StopRule) and not (reached and reached.matches(own.stop)):
+            reached = own.stop.as_reached()
+        found[network] = check_options(replace(own, stop=reached))
     return {network: found[network] for network in options.networks}
 
 

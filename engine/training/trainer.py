@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
 from engine.machine.cloud.machine import SpotNews, SpotNotice
-from engine.machine.device import is_out_of_memory
+from engine.machine.device import is_out_of_memory, out_of_memory_error
 from engine.run.commands import Continue, Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.curves import Losses
 from engine.run.options import TrainOptions
@@ -28,7 +28,7 @@ from engine.training.divergence import ADVICE, DivergedError, Divergence
 from engine.training.judging import Judging
 from engine.training.limits import Limits
 from engine.training.metrics import LOG_EVERY, Metrics
-from engine.training.setup import TrainingContext, out_of_memory_message
+from engine.training.setup import TrainingContext
 from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotDeadline, SpotWatch
 from engine.training.turns import Turns
@@ -119,8 +119,8 @@ class Trainer:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            text = out_of_memory_message(self._learner, f"at step {self._state.step:,}", error)
-            raise EngineError(text) from error
+            where = f"at step {self._state.step:,}"
+            raise out_of_memory_error(self._learner.device, where, error) from error
         finally:
             self._cost.pause_training()
             self._state.ended = True
