@@ -17,6 +17,7 @@ from engine.machine.device import (
     is_out_of_memory,
     leave_a_core_for_the_screen,
     possible_precisions,
+    use_in_this_thread,
 )
 from engine.networks.specs import NetworkSpec, Text2MelSpec, size_of
 from engine.run.recipe import recipe_named
@@ -100,6 +101,7 @@ def with_estimates(
         InputError: there is no such device.
     """
     device = choose_device(request.device)
+    use_in_this_thread(device)
     leave_a_core_for_the_screen()
     published, measured = published_training(request), []
     for done, network in enumerate(request.steps):
