@@ -8,6 +8,8 @@ import torch
 from saved import same
 
 from engine.data.batches import Batch
+from engine.evaluation.losses import LossParts
+from engine.networks.dropout import Rows, random_numbers
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.recipe import recipe_named
 from engine.training import graphs
@@ -28,12 +30,12 @@ class Recorder:
         if self.recordings == self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self.recordings += 1
-        results = work()
+        results = LossParts(*torch.zeros(4))
 
         def replay():
             self.replays += 1
             for into, new in zip(results, work(), strict=True):
-                if into is not None:
+                if new is not None:
                     into.copy_(new)
 
         return results, replay
@@ -95,6 +97,36 @@ def test_padding_changes_neither_losses_nor_gradients(mask_text):
         for name, gradient in plain.gradients.items():
             torch.testing.assert_close(graphed.gradients[name], gradient, rtol=1e-4, atol=1e-5)
     assert graphed.graphs.recorded == 1
+
+
+def test_micro_batches_of_filled_batches_see_the_same_dropout():
+    one, other = make_learner(TEXT2MEL, Recorder()), make_learner(TEXT2MEL, Recorder())
+    other.micro_batches = 2
+    for step in (1, 2, 3):
+        made = text2mel_batch(7, 12, step)
+        expected, found = one._compute_gradients(made, step), other._compute_gradients(made, step)
+        for a, b in zip(expected, found, strict=True):
+            torch.testing.assert_close(a, b)
+        for name, gradient in one.gradients.items():
+            torch.testing.assert_close(other.gradients[name], gradient, rtol=1e-4, atol=1e-5)
+    assert (one.graphs.recorded, other.graphs.recorded) == (1, 0)
+
+
+def test_a_rank_weighs_its_part_of_each_batch_anew():
+    one, other = make_learner(TEXT2MEL, recorder := Recorder()), make_learner(TEXT2MEL)
+    for step, weights in enumerate([(0.25, 0.5), (0.75, 0.125), (0.5, 1.0)], 1):
+        given = tuple(map(torch.tensor, weights))
+        # Filled up to the same shape already, so that dropout is the same.
+        made = text2mel_batch(16, 16, step)
+        rows = partial(random_numbers, step, Rows(3, 6, 9))
+        for learner in (one, other):
+            learner._gradients.flat.zero_()
+        found = one.graphs.compute(made, rows, given, alike=True)
+        with rows():
+            expected = other._compute(made, given)
+        assert [float(loss) for loss in found] == [float(loss) for loss in expected]
+        assert same(one.gradients, other.gradients)
+    assert (recorder.recordings, recorder.replays) == (1, 2)
 
 
 def test_crops_of_ssrn_share_a_graph_whatever_is_said_in_them():
