@@ -1,10 +1,8 @@
 """Both networks of a voice in one run: the same steps as alone, one account, one end."""
 
 import pytest
-from saved import steps
 
 from engine.checkpoints.checkpoint import load_checkpoint
-from engine.run.commands import Audition, Finish, StopAt, TrainNext
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
 
