@@ -7,6 +7,7 @@ between the CPUs, so that no device is waited for; the gradients, once a step, b
 import logging
 import secrets
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
@@ -33,8 +34,8 @@ _T = TypeVar("_T")
 
 # The others wait while rank 0 is paused, evaluates, or waits for a disk.
 _ORDER_WITHIN = timedelta(days=365)
-# Rank 0 may yet have to begin, so that what stands in the store is of an earlier start.
-_MEET_WITHIN = timedelta(seconds=1)
+# Seconds between two looks whether rank 0 has begun.
+_BETWEEN_LOOKS = 0.05
 _GRADIENTS_WITHIN = timedelta(minutes=10)
 
 
@@ -211,12 +212,13 @@ def _unused_store(place: Place) -> Store:
         for rank in range(1, place.ranks):
             store.set(f"{mine}/{store.get(f'{mine}/{rank}').decode()}", "welcome")
         return PrefixStore(mine, store)
-    while True:
+    session = ""
+    while not (session and store.check([f"{session}/{mine}"])):
+        # Until rank 0 begins, this is the session of an earlier start.
         session = store.get("session").decode()
         store.set(f"{session}/{place.rank}", mine)
-        with suppress(dist.DistStoreError):
-            store.wait([f"{session}/{mine}"], _MEET_WITHIN)
-            return PrefixStore(session, store)
+        time.sleep(_BETWEEN_LOOKS)
+    return PrefixStore(session, store)
 
 
 def _own_device(place: Place, asked: str) -> torch.device:

@@ -133,6 +133,15 @@ def train(
         ),
     ] = "auto",
     device: DeviceOption = "auto",
+    gpus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Share each batch among so many GPUs of this machine, by torchrun; auto takes "
+            "all.",
+            show_default="one GPU",
+        ),
+    ] = None,
     cloud: Annotated[
         CloudChoice | None,
         typer.Option(
@@ -200,6 +209,8 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
+    if gpus is not None and place() is None:
+        return _train_on_gpus(gpus, options, headless=headless, ascii_only=ascii_only)
     return run_training(
         lambda: _restore(options), device=device, headless=headless, ascii_only=ascii_only
     )
@@ -233,6 +244,21 @@ def _restore(options: TrainOptions) -> TrainOptions:
         report = Lines().write
         options = restore_from_mirror(options, FetchOptions(report=report, progress=show))
     return with_source_step(options, report)
+
+
+def _train_on_gpus(
+    gpus: str, options: TrainOptions, *, headless: bool, ascii_only: bool | None
+) -> int:
+    from tui.process.ranks import (
+        processes_for,
+        train_headless_on_gpus,
+        train_on_gpus_with_screen,
+    )
+
+    processes = processes_for(gpus, options.device)
+    if headless or not has_terminal():
+        return train_headless_on_gpus(processes)
+    return train_on_gpus_with_screen(processes, options.voice_folder, ascii_only=ascii_only)
 
 
 def run_training(
