@@ -12,7 +12,8 @@ from engine.evaluation.losses import LossParts
 from engine.networks.dropout import Rows, random_numbers
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.recipe import recipe_named
-from engine.training import graphs
+from engine.run.snapshot import Phase
+from engine.training import graphs, setup
 from engine.training.learner import Learner
 
 TEXT2MEL = Text2MelSpec(34, n_mels=6, embedding=8, hidden=8, dropout=0.2)
@@ -22,9 +23,9 @@ SSRN = SSRNSpec(6, 9, hidden=8, dropout=0.2)
 class Recorder:
     """Keeps to the rules of CUDA graphs: the tensors read and written stay the same."""
 
-    def __init__(self, room=1000):
+    def __init__(self, room=1000, replays=1000):
         self.replays = self.recordings = 0
-        self.room = room
+        self.room, self.last = room, replays
 
     def record(self, work):
         if self.recordings == self.room:
@@ -33,6 +34,8 @@ class Recorder:
         results = LossParts(*torch.zeros(4))
 
         def replay():
+            if self.replays == self.last:
+                raise torch.OutOfMemoryError("CUDA out of memory")
             self.replays += 1
             for into, new in zip(results, work(), strict=True):
                 if new is not None:
@@ -181,3 +184,23 @@ def test_memory_of_graphs_is_given_back_before_a_batch_is_split(monkeypatch):
     learner.step(text2mel_batch(5, 40), 4)
     assert learner.graphs.trouble == "out of memory"
     assert learner.micro_batches == 2
+
+
+@pytest.mark.slow
+def test_a_run_reports_its_graphs_and_their_end(make_voice, training, monkeypatch):
+    make = setup._make_learner
+
+    def with_graphs(*given):
+        learner = make(*given)
+        learner.use_graphs(Recorder(replays=5))
+        return learner
+
+    monkeypatch.setattr(setup, "_make_learner", with_graphs)
+    snapshot = training.end(training.start(make_voice(), "12"))
+    assert (snapshot.phase, snapshot.step, snapshot.warm_up) == (Phase.STOPPED, 12, "")
+    told = training.texts(snapshot)
+    off = "CUDA graphs are off (out of memory): training goes on without them, slower"
+    assert [text for text in told if "graphs" in text or "micro" in text] == [
+        "recording CUDA graphs: the first steps are slower",
+        off,
+    ]
