@@ -25,7 +25,6 @@ from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, 
 from engine.text.plain import composed_symbols
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import LEFTOVERS, require_free
-from engine.voice.event_files import require_event_writer
 from engine.voice.folder import OLD_EXPORT, Voice, as_stored
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
@@ -33,7 +32,6 @@ from engine.voice.spend import SpendLog
 
 _Resolve = Callable[[StopRule | StoredStop, int], StopPoint]
 """Where a stop lies for a voice at a step; raises as `StopRule.resolve`."""
-
 
 Note = tuple[Literal["event", "warn"], str]
 """What is told when the run starts, and the method of the publisher that tells it."""
@@ -164,6 +162,8 @@ def _stop(
     options: TrainOptions, step: int, resolve: _Resolve, notes: list[Note]
 ) -> StopRule | StoredStop | None:
     """When to stop; notes where the previous run was to stop elsewhere."""
+    if isinstance(options.stop, StoredStop):
+        return options.stop
     try:
         stored = read_stored_stop(options.voice_folder / options.network)
     except InputError as error:
@@ -266,6 +266,8 @@ def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettin
     names = ["recipe", "dropout", "keep_errors", "budget", "mirror"]
     names += ["checkpoint_every", "checkpoint_minutes", "tensorboard"]
     if options.tensorboard:
+        from engine.voice.event_files import require_event_writer
+
         require_event_writer()
     settings = replace(settings, **_given({name: getattr(options, name) for name in names}))
     if options.price is not None:

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from engine.data.frames import Frames
 from engine.machine.background import repeat
+from engine.machine.device import use_in_this_thread
 
 _log = logging.getLogger(__name__)
 
@@ -234,6 +235,7 @@ class Prefetcher:
             self._making = True
         item: Batch | Exception
         try:
+            use_in_this_thread(self._device)
             item = self._source.batch(step).staged(self._device)
         except Exception as error:  # handed to the trainer, which owns the run
             item = error

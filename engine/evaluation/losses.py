@@ -34,6 +34,11 @@ class LossParts(NamedTuple):
         """Return the numbers without the graph that computed them."""
         return LossParts._make(None if one is None else one.detach() for one in self)
 
+    def copied(self) -> "LossParts":
+        """Return the numbers in memory of their own."""
+        pairs = zip(self, self.stacked(), strict=True)
+        return LossParts._make(None if one is None else number for one, number in pairs)
+
     def weighted(self, spectral: Tensor | float, attention: Tensor | float) -> "LossParts":
         """Return what the losses of a micro-batch add to those of the batch."""
         l1, divergence = self.l1 * spectral, self.divergence * spectral
@@ -54,6 +59,17 @@ class LossParts(NamedTuple):
         return LossParts._make(None if a is None or b is None else a + b for a, b in pairs)
 
 
+Output = Text2MelOutput | SSRNOutput
+"""What a network returns."""
+
+
+def loss_of(output: Output, batch: Batch, recipe: Recipe, limits: Limits) -> LossParts:
+    """Return the loss of either network on a batch."""
+    if isinstance(output, Text2MelOutput):
+        return text2mel_loss(output, batch, recipe, limits)
+    return ssrn_loss(output, batch, recipe)
+
+
 def text2mel_loss(
     output: Text2MelOutput, batch: Batch, recipe: Recipe, limits: Limits
 ) -> LossParts:
@@ -65,7 +81,7 @@ def text2mel_loss(
     mel = batch.mel
     present = _present(batch.frame_lengths, mel.shape[1]) if recipe.masked else None
     l1, divergence = _spectral(output.logits, output.mel, mel, present)
-    attention = _attention_loss(output.attention, batch, recipe, limits)
+    attention = _attention_loss(output.attention, batch, present, recipe, limits)
     return LossParts(l1 + divergence + attention, l1, divergence, attention)
 
 
@@ -99,20 +115,24 @@ def _spectral(
     return l1, entropy / count
 
 
-def _attention_loss(attention: Tensor, batch: Batch, recipe: Recipe, limits: Limits) -> Tensor:
-    """Mean attention away from the diagonal."""
+def _attention_loss(
+    attention: Tensor, batch: Batch, present: Tensor | None, recipe: Recipe, limits: Limits
+) -> Tensor:
+    """Mean attention away from the diagonal, over `present` frames and their texts."""
     _, n, t = attention.shape
     text_lengths, frame_lengths = batch.text_lengths, batch.frame_lengths
     if not recipe.own_lengths:
         text_lengths = torch.full_like(text_lengths, limits.max_characters)
         frame_lengths = torch.full_like(frame_lengths, limits.max_coarse_frames)
     penalty = guide(text_lengths, frame_lengths, n, t)
-    if not recipe.masked:
+    if present is None:
         return (attention * penalty).mean()
-    text = _present(batch.text_lengths, n)  # (B, N, 1)
-    frames = _present(batch.frame_lengths, t).transpose(1, 2)  # (B, 1, T)
-    real = text * frames
-    return (attention * penalty * real).sum() / real.sum()
+    real = _present(batch.text_lengths, n) * present.transpose(1, 2)  # (B, N, T)
+    return (attention * (penalty * real)).sum() / real.sum()
+
+
+Weights = tuple[Tensor | float, Tensor | float]
+"""How much a micro-batch counts in the spectral losses of its batch, and in attention."""
 
 
 def split(batch: Batch, parts: int, rank: int = 0, ranks: int = 1) -> list[tuple[Rows, Batch]]:
@@ -131,7 +151,7 @@ def split(batch: Batch, parts: int, rank: int = 0, ranks: int = 1) -> list[tuple
     ]
 
 
-def weights_of(part: Batch, whole: Batch, recipe: Recipe) -> tuple[Tensor | float, Tensor | float]:
+def weights_of(part: Batch, whole: Batch, recipe: Recipe) -> Weights:
     """Return how much a micro-batch counts in the spectral losses of its batch, and in attention.
 
     Means run over real frames, and for the attention over real pairs of a character and a frame;

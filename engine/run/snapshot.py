@@ -149,6 +149,8 @@ class Snapshot:
     stop_when: StopWhen = ""
     """What ends the run besides it: `flat`, that its advice sees no more improvement."""
     steps_per_second: float | None = None
+    warm_up: str = ""
+    """Why steps are slower at the moment than they will be: `recording CUDA graph 3`."""
     losses: Losses | None = None
     held_out: float | None = None
     """Loss on the held-out set."""

@@ -3,7 +3,7 @@
 All tensors of a network lie in one vector, so that one call passes over them once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -37,11 +37,16 @@ class Vector:
         self.flat = self.whole[:size]
         """All numbers, with zeros between the tensors."""
         self.tail = self.whole[size:]
-        self.named = {
-            name: self.flat[start : start + shape.numel()].view(shape)
-            for start, (name, shape) in zip(starts, shapes.items(), strict=True)
-        }
+        self._starts = starts
+        self.named = self.names_in(self.flat)
         """The tensors themselves."""
+
+    def names_in(self, flat: Tensor) -> dict[str, Tensor]:
+        """Return the tensors by name that lie in another vector as they do in this one."""
+        return {
+            name: flat[start : start + shape.numel()].view(shape)
+            for start, (name, shape) in zip(self._starts, self.shapes.items(), strict=True)
+        }
 
     def like(self, dtype: torch.dtype = torch.float32, tail: int = 0) -> "Vector":
         """Return another of the same tensors, of zeros."""
@@ -82,7 +87,8 @@ class FiniteGuard:
     @torch.no_grad()
     def check(self, *numbers: Tensor) -> Tensor:
         """Return 1 where one of the scalars is not finite, 0 where all are; a scalar."""
-        skip = (~torch.isfinite(torch.stack(numbers)).all()).float()
+        # Zero times what is not finite is not a number.
+        skip = (torch.stack(numbers) * 0).sum().ne(0).float()
         self._skipped += skip
         self._row = (self._row + skip) * skip
         self._longest = torch.maximum(self._longest, self._row)
@@ -159,18 +165,19 @@ class Adam:
         )
         self._count -= skip
 
-    def state(self) -> dict[str, Tensor]:
-        """Return the moments themselves and their counts, as `step/NAME`, `exp_avg/NAME`, …"""
+    def named(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Return what lies in `tensors` or copies of them as `step/NAME`, `exp_avg/NAME`, …"""
         if not self.started:
             return {}
+        first, second, count = tensors
         return {
-            **{f"step/{name}": self._count for name in self._weights.named},
-            **{f"exp_avg/{name}": moment for name, moment in self._first.named.items()},
-            **{f"exp_avg_sq/{name}": moment for name, moment in self._second.named.items()},
+            **{f"step/{name}": count for name in self._weights.named},
+            **{f"exp_avg/{name}": one for name, one in self._first.names_in(first).items()},
+            **{f"exp_avg_sq/{name}": one for name, one in self._second.names_in(second).items()},
         }
 
     def load(self, state: Mapping[str, Tensor]) -> int:
-        """Take over what `state` returned, and return how many updates it has seen.
+        """Take over what `named` returned, and return how many updates it has seen.
 
         Raises:
             KeyError, RuntimeError: a name is missing, a shape or a count is wrong.

@@ -18,6 +18,7 @@ from engine.machine.device import (
     leave_a_core_for_the_screen,
     possible_precisions,
     precision_name,
+    use_in_this_thread,
 )
 from engine.networks.specs import NetworkSpec, Text2MelSpec, size_of
 from engine.run.recipe import recipe_named
@@ -108,6 +109,7 @@ def with_estimates(
         InputError: there is no such device.
     """
     device = choose_device(request.device)
+    use_in_this_thread(device)
     leave_a_core_for_the_screen()
     published, measured = published_training(request), []
     for done, network in enumerate(request.steps):
@@ -151,7 +153,8 @@ def measure_training(
 ) -> Estimate:
     """Time a few steps with clips of some lengths of a corpus, and say what training takes.
 
-    On a GPU each shape is warmed up, the longest clips first, which need the most memory.
+    On a GPU each shape is warmed up, the longest clips first, which need the most memory; the
+    second time, a CUDA graph is recorded.
 
     Raises:
         RuntimeError, MemoryError: not even a single one of the longest clips fits the memory.
@@ -180,7 +183,7 @@ def measure_training(
     possible = possible_precisions(request.precision, device, exact=recipe.exact)
     precision, _ = fastest_precision(possible, device, make_learner, batches[0])
     learner = make_learner(precision)
-    for batch in (batches[-1], *batches) if device.type == "cuda" else batches[:1]:
+    for batch in (batches[-1], *batches, *batches) if device.type == "cuda" else batches[:1]:
         timed_step(learner, batch)
     seconds: list[float] = []
     for batch in batches[: len(_PLACES)]:

@@ -7,8 +7,16 @@ from typing import Annotated
 
 import typer
 
-from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
+from engine.choices import (
+    CleanerName,
+    CloudChoice,
+    NetworkChoice,
+    Precision,
+    PresetName,
+    RecipeName,
+)
 from engine.errors import InputError
+from engine.jobs.ranks import place
 from engine.mirror.address import EXAMPLES, is_mirror
 from engine.run.notifier import parse_addresses
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
@@ -45,7 +53,12 @@ def train(
         Path | None,
         typer.Option(help="The voice folder.", show_default="voices/ and the dataset's name"),
     ] = None,
-    network: Annotated[NetworkName, typer.Option(help="Which network to train.")] = "text2mel",
+    network: Annotated[
+        NetworkChoice,
+        typer.Option(
+            help="Which network to train; both, in turns on one device, or on a GPU each."
+        ),
+    ] = "text2mel",
     source: Annotated[
         str | None,
         typer.Option(
@@ -85,6 +98,14 @@ def train(
         typer.Option(help="Training recipe; bbc is for comparison.", show_default="standard"),
     ] = None,
     stop_at: StopOption = None,
+    ssrn_stop_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="With --network both: when SSRN stops; --stop-at is then Text2Mel's.",
+            show_default="as --stop-at",
+        ),
+    ] = None,
     stop_when: StopWhenOption = None,
     price: AutoPriceOption = None,
     budget: BudgetOption = None,
@@ -132,6 +153,15 @@ def train(
         ),
     ] = "auto",
     device: DeviceOption = "auto",
+    gpus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Share each batch among so many GPUs of this machine, by torchrun; auto takes "
+            "all.",
+            show_default="one GPU",
+        ),
+    ] = None,
     cloud: Annotated[
         CloudChoice | None,
         typer.Option(
@@ -173,7 +203,8 @@ def train(
     options = TrainOptions(
         voice_folder=_voice_folder(voice, dataset),
         dataset=dataset,
-        network=network,
+        network="text2mel" if network == "both" else network,
+        both=network == "both",
         source=None if source is None or from_mirror else Path(source),
         source_step=None if source_step is None else parse_step(source_step, "--from-step"),
         vocabulary=vocabulary,
@@ -183,6 +214,7 @@ def train(
         precision=precision,
         device=device,
         stop=None if stop_at is None else parse_stop_option(stop_at),
+        ssrn_stop=None if ssrn_stop_at is None else parse_stop_option(ssrn_stop_at),
         stop_when=stop_when or "",
         price=None if price is None else parse_price(price),
         budget=None if budget is None else parse_budget_option(budget),
@@ -199,7 +231,11 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
-    return run_training(lambda: _restore(options), headless=headless, ascii_only=ascii_only)
+    if gpus is not None and place() is None:
+        return _train_on_gpus(gpus, options, headless=headless, ascii_only=ascii_only)
+    return run_training(
+        lambda: _restore(options), device=device, headless=headless, ascii_only=ascii_only
+    )
 
 
 def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
@@ -232,10 +268,33 @@ def _restore(options: TrainOptions) -> TrainOptions:
     return with_source_step(options, report)
 
 
+def _train_on_gpus(
+    gpus: str, options: TrainOptions, *, headless: bool, ascii_only: bool | None
+) -> int:
+    from tui.process.ranks import (
+        processes_for,
+        train_headless_on_gpus,
+        train_on_gpus_with_screen,
+    )
+
+    processes = processes_for(gpus, options.device)
+    if headless or not has_terminal():
+        return train_headless_on_gpus(processes)
+    return train_on_gpus_with_screen(processes, options.voice_folder, ascii_only=ascii_only)
+
+
 def run_training(
-    make_options: Callable[[], TrainOptions], *, headless: bool, ascii_only: bool | None
+    make_options: Callable[[], TrainOptions],
+    *,
+    device: str,
+    headless: bool,
+    ascii_only: bool | None,
 ) -> int:
     """Train, with a screen where there is a terminal; return the exit code."""
+    if (here := place()) is not None:
+        from tui.process.ranks import train_as_rank
+
+        return train_as_rank(here, make_options, device)
     if not headless and has_terminal():
         from tui.process.run import train_with_screen
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from engine.choices import NETWORK_TITLES, NetworkName
 from engine.run.commands import (
     Command,
     Continue,
@@ -15,6 +16,7 @@ from engine.run.commands import (
     PlotAttention,
     SaveCheckpoint,
     SetSentences,
+    TrainNext,
 )
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import SetBudget, StopAt
@@ -23,15 +25,9 @@ from tui.audio.listening import Listening
 from tui.keys import KEYS, Key, Moment
 from tui.process.endings import ExitReason
 from tui.process.remote import Host
-from tui.screens.advice_dialog import AdviceDialog
-from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeysFooter
-from tui.screens.quit_dialog import QuitDialog
 from tui.screens.sample_actions import SampleActions
-from tui.screens.scores_screen import ScoresScreen
-from tui.screens.sentence_dialog import SentenceDialog
-from tui.screens.stop_dialog import StopDialog
 from tui.widgets.attention_view import AttentionView
 from tui.widgets.checkpoints import Checkpoints
 from tui.widgets.log_panel import LogPanel
@@ -74,8 +70,12 @@ class RunScreen(SampleActions):
         super().__init__()
         self.session, self.listening, self.now, self.host = session, listening, now, host
         self.snapshot: Snapshot = session.snapshot()
+        """The run, seen from the network that is shown."""
+        self._network: NetworkName | None = None
+        """The network that the person chose, where both are trained."""
         self._stall = StallTimer()
-        self._phase_since = formatting.clock(now())
+        self._phases: dict[NetworkName, tuple[Phase, str]] = {}
+        """What each network does, and since when."""
         self._opened = now().timestamp()
         self._sound_error = ""
         self.status = Status(reading=session.reading)
@@ -98,15 +98,16 @@ class RunScreen(SampleActions):
         yield self.panels
         yield KeysFooter()
 
-    def show(self, snapshot: Snapshot, *, plots: bool, covered: bool = False) -> None:
+    def show(self, snapshot: Snapshot, *, plots: bool = True, covered: bool = False) -> None:
         """Show a snapshot; the plots, which cost more, only with `plots`.
 
         Under another screen (`covered`) only events and samples are followed: Textual would
         redraw the whole upper screen for whatever changes below it.
         """
-        if snapshot.phase is not self.snapshot.phase:
-            self._phase_since = formatting.clock(self.now())
-        self.snapshot = snapshot
+        self.snapshot = snapshot = self.seen(snapshot)
+        for one in snapshot.both:
+            if self._phases.get(one.network, (None, ""))[0] is not one.phase:
+                self._phases[one.network] = (one.phase, formatting.clock(self.now()))
         silent = self._stall.update(snapshot, self.now())
         if not covered:
             self._show_state(snapshot, silent, plots=plots)
@@ -123,16 +124,37 @@ class RunScreen(SampleActions):
         if isinstance(self.app.screen, Dialog):
             self.app.screen.show(snapshot)
 
+    def seen(self, run: Snapshot) -> Snapshot:
+        """Return a run as it is seen from the network that is shown."""
+        return run if self._network is None else run.of(self._network)
+
+    def action_other_network(self) -> None:
+        """Show the other network of the two that are trained."""
+        other = self.snapshot.other
+        if other is not None:
+            self._network = other.network
+            self.show(self.session.snapshot())
+
     def _show_state(self, snapshot: Snapshot, silent: float | None, *, plots: bool) -> None:
         now = self.now()
-        still = f"since {self._phase_since}" if snapshot.phase in _STILL else ""
+        phase, since = self._phases[snapshot.network]
+        still = f"since {since}" if phase in _STILL else ""
         self.status.show(snapshot, now, still or formatting.clock(now), silent, losses=plots)
         self.notice.show(snapshot, now)
-        self.panels.leave_out(self.attention if snapshot.network == "ssrn" else None)
+        reads = snapshot.of("text2mel")
+        self.panels.leave_out(None if reads.network == "text2mel" else self.attention)
         if plots:
-            self.loss.show(snapshot.curve)
-            self.attention.show(snapshot.attention)
+            self._show_curve(snapshot)
+            self.attention.show(reads.attention)
             self.checkpoints.show(snapshot.checkpoints, snapshot.scores)
+
+    def _show_curve(self, snapshot: Snapshot) -> None:
+        other = snapshot.other
+        if other is None:
+            self.loss.show(snapshot.curve)
+        else:
+            beside = (NETWORK_TITLES[other.network], other.curve)
+            self.loss.show(snapshot.curve, f"loss of {NETWORK_TITLES[snapshot.network]}", beside)
 
     def show_sound(self) -> None:
         """Show what is playing, and whether a sample is on its way."""
@@ -186,13 +208,21 @@ class RunScreen(SampleActions):
         self.panels.bring(self.attention)
         self.attention.turn(1)
 
+    # What a key opens is imported then: it takes as long as the rest of the first picture.
+
     def action_check(self) -> None:
+        from tui.screens.check_screen import CheckScreen
+
         self.app.push_screen(CheckScreen(self, self.snapshot))
 
     def action_scores(self) -> None:
+        from tui.screens.scores_screen import ScoresScreen
+
         self.app.push_screen(ScoresScreen(self, self.snapshot))
 
     def action_why(self) -> None:
+        from tui.screens.advice_dialog import AdviceDialog
+
         self.app.push_screen(AdviceDialog(self.snapshot), self._take_why)
 
     def _take_why(self, wants_scores: bool | None) -> None:
@@ -212,6 +242,9 @@ class RunScreen(SampleActions):
 
     def action_next_panel(self) -> None:
         self.panels.turn(1)
+
+    # The same behind another key, where Tab is for the networks.
+    action_panel = action_next_panel
 
     def action_previous_panel(self) -> None:
         self.panels.turn(-1)
@@ -235,13 +268,29 @@ class RunScreen(SampleActions):
         self.ask(PlotAttention(), "attention plot requested")
 
     def action_stop_at(self) -> None:
+        from tui.screens.stop_dialog import StopDialog
+
         self.app.push_screen(StopDialog(self.snapshot, self.now), self._take_stop)
 
     def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
-        if answer is not None:
-            self.change(answer, "new budget" if isinstance(answer, SetBudget) else "new stop")
+        if isinstance(answer, StopAt):
+            self.change(StopAt(answer.rule, self.trained), "new stop")
+        elif answer is not None:
+            self.change(answer, "new budget")
+
+    def action_train_next(self) -> None:
+        from tui.screens.next_dialog import NextDialog
+
+        self.app.push_screen(NextDialog(self.snapshot), self._take_next)
+
+    def _take_next(self, command: TrainNext | None) -> None:
+        if command is not None:
+            self._network = command.network
+            self.ask(command, f"{NETWORK_TITLES[command.network]} is next")
 
     def action_sentence(self) -> None:
+        from tui.screens.sentence_dialog import SentenceDialog
+
         snapshot = self.snapshot
         dialog = SentenceDialog(snapshot.sentences, snapshot.voice_folder)
         self.app.push_screen(dialog, self._take_sentences)
@@ -253,7 +302,8 @@ class RunScreen(SampleActions):
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""
         snapshot = self.snapshot
-        alone_at_stop = snapshot.phase is Phase.AT_STOP and snapshot.saved and snapshot.screens <= 1
+        at_stop = all(one.phase is Phase.AT_STOP and one.saved for one in snapshot.both)
+        alone_at_stop = at_stop and snapshot.screens <= 1
         if snapshot.phase.ended:
             self.app.exit(ExitReason.ENDED)
         elif self.session.reading:
@@ -261,6 +311,8 @@ class RunScreen(SampleActions):
         elif snapshot.phase is Phase.STOPPING or alone_at_stop:
             self._take_leaving("stop")
         else:
+            from tui.screens.quit_dialog import QuitDialog
+
             self.app.push_screen(QuitDialog(snapshot), self._take_leaving)
 
     def _take_leaving(self, answer: str | None) -> None:

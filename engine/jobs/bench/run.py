@@ -25,6 +25,7 @@ from engine.machine.device import (
     model_of,
     possible_precisions,
     precision_name,
+    use_in_this_thread,
 )
 from engine.voice.settings import VoiceSettings
 
@@ -83,6 +84,7 @@ class Bench:
         self._options = options
         self._screen_cost = screen_cost
         self._device = choose_device(options.device)
+        use_in_this_thread(self._device)
         make_repeatable(self._device)
         leave_a_core_for_the_screen()
 

@@ -19,6 +19,7 @@ from engine.run.recipe import recipe_named
 from engine.training.checkpoint_writer import StateCopy
 from engine.training.divergence import all_finite
 from engine.training.learner import Learner
+from engine.training.precision import warm_up
 from engine.training.throughput import noise_batch
 from engine.voice.settings import VoiceSettings
 
@@ -56,6 +57,8 @@ class TrainingSpeed:
         crop = recipe_named("standard").crop_frames if self._network == "ssrn" else None
         clips = [ClipShape(_CHARACTERS, _FRAMES)] * batch_size
         batch = noise_batch(self._network, clips, self._settings, crop).staged(self._device)
+        for learner in self._learners.values() if self._device.type == "cuda" else ():
+            warm_up(learner, batch)
         works: dict[str, Work] = {
             name: partial(one.step, batch, 1) for name, one in self._learners.items()
         }

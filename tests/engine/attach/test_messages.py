@@ -32,7 +32,7 @@ from engine.run.commands import Audition, Command, SetBudget
 from engine.run.curves import AttentionPlot
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import StopRule, parse_stop
-from engine.serialization import MAX_NUMBER, to_msgpack
+from engine.serialization import MAX_NUMBER, Array, to_msgpack
 
 # A path may hold bytes that are no text.
 PATHS = st.binary(min_size=1, max_size=20).map(
@@ -52,7 +52,7 @@ st.register_type_strategy(int, st.integers(-(2**60), 2**60))
 def values_of(hint) -> st.SearchStrategy:
     """Values of a type as dataclasses name it, arrays among them."""
     arguments = typing.get_args(hint)
-    if typing.get_origin(hint) is np.ndarray:
+    if hint is Array:
         return WEIGHTS
     if dataclasses.is_dataclass(hint) and hint is not StopRule:
         return st.builds(
