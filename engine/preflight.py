@@ -33,7 +33,6 @@ from engine.voice.spend import SpendLog
 _Resolve = Callable[[StopRule | StoredStop, int], StopPoint]
 """Where a stop lies for a voice at a step; raises as `StopRule.resolve`."""
 
-
 Note = tuple[Literal["event", "warn"], str]
 """What is told when the run starts, and the method of the publisher that tells it."""
 
@@ -163,6 +162,8 @@ def _stop(
     options: TrainOptions, step: int, resolve: _Resolve, notes: list[Note]
 ) -> StopRule | StoredStop | None:
     """When to stop; notes where the previous run was to stop elsewhere."""
+    if isinstance(options.stop, StoredStop):
+        return options.stop
     try:
         stored = read_stored_stop(options.voice_folder / options.network)
     except InputError as error:

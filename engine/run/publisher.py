@@ -22,7 +22,7 @@ COMMON = frozenset(
         *("spent", "idle_usd", "run_seconds", "voice_seconds", "wait_seconds", "wait_usd"),
         *("budget", "price", "price_source", "machine", "spot_notice", "interrupted"),
         *("events", "warnings", "notices", "auditioning", "speaking", "auditions"),
-        *("gpu", "gpu_absent", "failure", "ended_because", "screens", "readers"),
+        *("failure", "ended_because", "screens", "readers"),
     }
 )
 """What is of the run or the voice: it is the same in the snapshots of both networks."""
@@ -60,6 +60,11 @@ class Publisher:
     def snapshot(self) -> Snapshot:
         """The newest snapshot; where both networks are trained, Text2Mel's with SSRN's in it."""
         return self._snapshot
+
+    @property
+    def run_snapshot(self) -> Snapshot:
+        """The newest snapshot of the whole run."""
+        return self._run._snapshot
 
     def show_other(self, first: Snapshot) -> None:
         """Show another network, too, from here on."""
@@ -146,6 +151,11 @@ class NetworkPublisher(Publisher):
         self._place = next(i for i, one in enumerate(run._snapshots) if one.network == network)
         self._turn = run._turn
         self.beats = 0
+
+    def beat(self) -> None:
+        """Show that the thread moves which prepares or trains this network."""
+        self.beats += 1
+        self._run.beats += 1
 
     @property
     def snapshot(self) -> Snapshot:
