@@ -231,7 +231,13 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
-    if gpus is not None and place() is None and (processes := _processes(gpus, device)):
+    processes = 0 if gpus is None or place() else _processes(gpus, device)
+    if options.both and (processes or place()):
+        raise InputError(
+            "--network both trains the networks side by side, in one process; share the batches of "
+            "one of them among GPUs with --network text2mel or --network ssrn"
+        )
+    if processes:
         return _train_on_gpus(processes, options, headless=headless, ascii_only=ascii_only)
     return run_training(
         lambda: _restore(options), device=device, headless=headless, ascii_only=ascii_only
