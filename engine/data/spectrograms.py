@@ -63,7 +63,7 @@ def analyse(
     power; both in decibels, mapped so that 1 is `ref_db` and 0 lies `max_db` below it, clipped
     to [1e-8, 1]. T is a multiple of `reduction`; the frames added for that are 0.
     """
-    trimmed = trim(waveform, audio.trim_db)
+    trimmed = trim(waveform, audio.trim_db).astype(np.float64)
     emphasised = np.concatenate([trimmed[:1], trimmed[1:] - audio.preemphasis * trimmed[:-1]])
     magnitude = _magnitude(emphasised, audio)  # (T, n_bins)
     mel = magnitude @ mel_filter_bank(audio).T  # (T, n_mels)
@@ -98,7 +98,7 @@ def _hann(length: int) -> NDArray[np.float64]:
     return window
 
 
-def _magnitude(waveform: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
+def _magnitude(waveform: NDArray[np.float64], audio: AudioSpec) -> NDArray[np.float32]:
     """Magnitude spectra `(T, n_bins)` of frames centred on every hop, zeros beyond the ends.
 
     Only the samples under the window are cut out. Where they lie in the transform changes

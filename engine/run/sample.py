@@ -80,6 +80,10 @@ class Speaking:
     automatic: bool = False
 
 
+FIRST_OF_TWO = (
+    "this run trains Text2Mel, the first of a voice's two networks; next is SSRN, which makes the "
+    "sound: n at the stop, or --network ssrn; --network both trains them together"
+)
 BASE_SSRN = "its SSRN is still the base's, which never heard these recordings"
 NO_SSRN = "it has no SSRN yet and speaks from the mel alone, which sounds muffled"
 
