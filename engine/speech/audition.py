@@ -32,7 +32,7 @@ from engine.speech.growing import GrowingWav, write_wav
 from engine.speech.loudness import level
 from engine.speech.sample_list import SampleList
 from engine.speech.sound_stream import SoundStream
-from engine.speech.speaker import Loaded, Networks, join_networks
+from engine.speech.speaker import Loaded, Networks, join_networks, ready_to_speak
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.folder import Voice
 from engine.voice.samples import sample_name, slug, unused_path
@@ -297,7 +297,7 @@ class Auditions:
                 raise
             raise EngineError("not enough memory for a copy of the weights") from error
         spec, symbols = self._training.spec, self._training.symbols
-        return Loaded(network_with(spec, self._weights), step, symbols)
+        return Loaded(ready_to_speak(network_with(spec, self._weights)), step, symbols)
 
     def _recording_of(self, sentence: str) -> int | None:
         """The held-out clip that a sentence is the text of, by its number in the store."""
@@ -310,7 +310,9 @@ class Auditions:
         speaker = join_networks(self._voice, text2mel, ssrn)
         path = self._place(sample_name(step, speaker.ssrn_step, sentence))
         with self._growing(request, step, path) as on_sound:
-            spoken = speaker.speak(sentence, cancelled=self._must_stop, on_sound=on_sound)
+            spoken = speaker.speak(
+                sentence, cancelled=self._must_stop, on_sound=on_sound, beside=self._cores_are_free
+            )
             write_attention(path.with_suffix(".png"), spoken.attention)
         misread = spoken.misreadings(self._voice.settings.audio)
         if request.step is None and not request.automatic:
@@ -351,6 +353,11 @@ class Auditions:
             ssrn_step=ssrn.step, automatic=request.automatic, time=time(),
             for_comparison=request.for_comparison,
         )  # fmt: skip
+
+    @property
+    def _cores_are_free(self) -> bool:
+        """Whether no steps are made, which would have to wait for a second thread of ours."""
+        return self._training is None or self._publisher.snapshot.phase is not Phase.TRAINING
 
     def _place(self, name: str) -> Path:
         self._voice.make_samples()
