@@ -5,6 +5,9 @@ from typing import Literal, get_args
 NetworkName = Literal["text2mel", "ssrn"]
 """The two networks of a voice."""
 
+NetworkChoice = Literal["text2mel", "ssrn", "both"]
+"""What a run trains."""
+
 PresetName = Literal["bbc", "small"]
 """The sizes of network that a person can ask for by name."""
 
@@ -15,7 +18,7 @@ CleanerName = Literal["english", "plain"]
 """How text is made to fit a voice's symbols: spoken as English words, or as it is written."""
 
 Precision = Literal["auto", "fp32", "bf16"]
-"""Arithmetic of a step; `auto` takes bf16 where the device has it."""
+"""Arithmetic of a step; `auto` takes the fastest that the device has."""
 
 SynthesisName = Literal["standard", "bbc"]
 """How a text is spoken: voicecoach's own way, or exactly as the BBC's code does, to compare."""
@@ -36,3 +39,8 @@ NETWORKS: tuple[NetworkName, ...] = get_args(NetworkName)
 
 NETWORK_TITLES: dict[NetworkName, str] = {"text2mel": "Text2Mel", "ssrn": "SSRN"}
 """The networks as people read their names."""
+
+
+def networks_of(choice: NetworkChoice) -> tuple[NetworkName, ...]:
+    """The networks that a choice means."""
+    return NETWORKS if choice == "both" else (choice,)

@@ -26,3 +26,7 @@ class Cancelled(Exception):  # noqa: N818 (a request that was granted, not an er
 
 class Declined(Cancelled):
     """The person saw what the check of the corpus found, and did not want to train on it."""
+
+
+class RankLostError(EngineError):
+    """Another of the processes that train together has ended, or cannot be reached."""

@@ -25,7 +25,6 @@ from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, 
 from engine.text.plain import composed_symbols
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import LEFTOVERS, require_free
-from engine.voice.event_files import require_event_writer
 from engine.voice.folder import OLD_EXPORT, Voice, as_stored
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
@@ -266,6 +265,8 @@ def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettin
     names = ["recipe", "dropout", "keep_errors", "budget", "mirror"]
     names += ["checkpoint_every", "checkpoint_minutes", "tensorboard"]
     if options.tensorboard:
+        from engine.voice.event_files import require_event_writer
+
         require_event_writer()
     settings = replace(settings, **_given({name: getattr(options, name) for name in names}))
     if options.price is not None:

@@ -27,12 +27,10 @@ from tui.key_order import KeyOrder
 from tui.process.endings import ExitReason, events_after
 from tui.process.remote import COPIED, Host, copy
 from tui.process.terminal_driver import TerminalDriver
-from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeyedScreen
 from tui.screens.palette import Palette
 from tui.screens.run_screen import RunScreen
-from tui.screens.scores_screen import ScoresScreen
 from tui.themes import DARK, LIGHT, remember_theme, remembered_theme
 
 if TYPE_CHECKING:
@@ -189,16 +187,23 @@ class VoicecoachApp(App[ExitReason]):
 
         The check screen opens while its question waits.
         """
-        uppers = CheckScreen | ScoresScreen
-        there = [screen for screen in self.screen_stack if isinstance(screen, uppers)]
+        there = self._uppers
         for screen in there:
             screen.show(snapshot)
-        asks = snapshot.phase is Phase.CHECKED
-        asked = any(isinstance(screen, CheckScreen) for screen in there)
-        # What is being typed into a dialog must not answer the question.
-        if asks and not asked and not isinstance(self.screen, ModalScreen):
-            self.push_screen(CheckScreen(self.run_screen, snapshot))
-        return any(isinstance(screen, uppers) for screen in self.screen_stack)
+        if snapshot.phase is Phase.CHECKED:
+            from tui.screens.check_screen import CheckScreen
+
+            asked = any(isinstance(screen, CheckScreen) for screen in there)
+            # What is being typed into a dialog must not answer the question.
+            if not asked and not isinstance(self.screen, ModalScreen):
+                self.push_screen(CheckScreen(self.run_screen, snapshot))
+        return bool(self._uppers)
+
+    @property
+    def _uppers(self) -> list[KeyedScreen]:
+        """The screens that cover the main one."""
+        keyed = (screen for screen in self.screen_stack if isinstance(screen, KeyedScreen))
+        return [screen for screen in keyed if screen is not self.run_screen]
 
     def _is_over(self, snapshot: Snapshot) -> bool:
         """Return whether there is nothing left to show.

@@ -8,7 +8,7 @@ from engine.choices import NetworkName
 from engine.run.commands import Audition, Command, MarkHeard
 from engine.run.snapshot import Phase
 
-VERSION = 8
+VERSION = 9
 """Of the protocol; both sides refuse any other."""
 
 MAX_FROM_CLIENT = 64 * 1024
@@ -58,6 +58,8 @@ class Status(msgspec.Struct, frozen=True, tag=True):
     """Screens that only look at it."""
     wait_ends_at: float | None
     """When a wait for the person ends by itself, in seconds since the epoch."""
+    ssrn_step: int | None = None
+    """SSRN's step, where both networks are trained and `step` is Text2Mel's."""
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):
@@ -78,13 +80,15 @@ class Growth(msgspec.Struct, frozen=True):
     added: msgspec.Raw
 
 
-class Update(msgspec.Struct, frozen=True, tag=True):
+class Update(msgspec.Struct, tag=True):
     """What changed in the snapshot; see `engine.attach.updates`."""
 
     values: dict[str, msgspec.Raw]
     """Fields with their new values."""
     growths: dict[str, Growth]
     """Tuples that grew: samples, plots, events."""
+    other: "Update | None" = None
+    """The same for `Snapshot.other`."""
 
 
 FromClient = Hello | Command

@@ -341,6 +341,7 @@ class Server:
             name: getattr(run, name, None) for name in Status.__struct_fields__
         }
         fields["stop"] = run.stop_text
+        fields["ssrn_step"] = None if run.other is None else run.other.step
         fields["still_seconds"] = now - self._changed
         fields["phase_seconds"] = now - self._phase_began
         fields["pid"] = os.getpid()

@@ -14,9 +14,8 @@ from engine.errors import InputError
 from engine.run.curves import AttentionPlot
 from engine.run.snapshot import Snapshot
 from engine.serialization import from_msgpack, to_msgpack
-from engine.voice.attention_plots import shades, weights_of
 
-_HINTS = get_type_hints(Snapshot)
+_HINTS = {name: hint for name, hint in get_type_hints(Snapshot).items() if name != "other"}
 _GROWING = {name for name, hint in _HINTS.items() if get_args(hint)[1:] == (Ellipsis,)}
 
 
@@ -33,6 +32,9 @@ def update_between(before: Snapshot | None, after: Snapshot) -> Update:
             update.growths[name] = Growth(dropped, _encode(new[kept:]))
         else:
             update.values[name] = _encode(new)
+    known = None if before is None else before.other
+    if after.other is not None and after.other is not known:
+        update.other = update_between(known, after.other)
     return update
 
 
@@ -47,6 +49,8 @@ def apply(before: Snapshot | None, update: Update) -> Snapshot:
         for name, growth in update.growths.items():
             kept = () if before is None else getattr(before, name)[growth.dropped :]
             values[name] = (*kept, *_decode(growth.added, name))
+        if update.other is not None:
+            values["other"] = apply(None if before is None else before.other, update.other)
         return Snapshot(**values) if before is None else replace(before, **values)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(
@@ -65,12 +69,16 @@ def _dropped(old: tuple[Any, ...], new: tuple[Any, ...]) -> int:
 
 def _encode(value: Any) -> msgspec.Raw:  # noqa: ANN401 (any field of a snapshot)
     if isinstance(value, tuple) and value and isinstance(value[0], AttentionPlot):
+        from engine.voice.attention_plots import shades  # late, as numpy is
+
         value = [replace(plot, weights=shades(plot.weights)) for plot in value]
     return msgspec.Raw(to_msgpack(value))
 
 
 def _decode(raw: msgspec.Raw, name: str) -> Any:  # noqa: ANN401 (any field of a snapshot)
     value: Any = from_msgpack(bytes(raw), _HINTS[name], f"the snapshot's {name}")
-    if name == "attention":
+    if name == "attention" and value:
+        from engine.voice.attention_plots import weights_of
+
         return tuple(replace(plot, weights=weights_of(plot.weights)) for plot in value)
     return value

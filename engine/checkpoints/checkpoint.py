@@ -23,6 +23,7 @@ from engine.checkpoints.state import (
     OPTIMIZER_FILE,
     STATE_FILE,
     WEIGHTS_FILE,
+    AutoPrecision,
     CheckpointState,
     DamagedCheckpointError,
     Recovery,
@@ -50,7 +51,7 @@ _OVERHEAD, _MAX_OVERHEAD = 2**18, 2**20
 # What a checkpoint and its `state.json` both say.
 _IN_STATE = (
     *("network", "symbols", "step", "base_step", "recipe", "seed", "optimizer_start_step"),
-    *("symbols_from", "unlogged", "corpus", "recovery"),
+    *("symbols_from", "unlogged", "corpus", "recovery", "auto_precision"),
 )
 
 _REMEDIES = {
@@ -90,6 +91,8 @@ class Checkpoint:
     that is not known."""
     recovery: Recovery = field(default_factory=Recovery)
     """What divergence has done to the run."""
+    auto_precision: AutoPrecision | None = None
+    """What `--precision auto` chose in this run or an earlier one."""
 
     @property
     def inference_weights(self) -> dict[str, Tensor]:

@@ -112,6 +112,15 @@ class Recovery(msgspec.Struct, frozen=True, rename={"diverged_at": "sick_step"})
         return self
 
 
+class AutoPrecision(msgspec.Struct, frozen=True):
+    """What `--precision auto` chose by timing, so that a resumed run makes the same steps."""
+
+    device: Annotated[str, Meta(max_length=200)]
+    """The model of the processor or GPU that was timed."""
+    precision: Annotated[str, Meta(max_length=10)]
+    """`bf16`, or another name of a precision."""
+
+
 class CheckpointState(
     msgspec.Struct,
     frozen=True,
@@ -137,6 +146,7 @@ class CheckpointState(
     corpus: Annotated[str, Meta(pattern=r"^([0-9a-f]{32})?\Z")] = ""
     """Part of a path, and therefore a plain key."""
     recovery: Recovery = Recovery()
+    auto_precision: AutoPrecision | None = None
     checksums: dict[str, str] = msgspec.field(default_factory=dict)
     """SHA-256 of each file of tensors."""
 

@@ -13,8 +13,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.data.features import FeatureStore
+from engine.data.frames import Frames
 from engine.machine.background import repeat
+from engine.machine.device import use_in_this_thread
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +86,7 @@ class BatchSource:
 
     def __init__(
         self,
-        store: FeatureStore,
+        store: Frames,
         texts: Mapping[int, list[int]],
         *,
         magnitudes: bool,
@@ -234,6 +235,7 @@ class Prefetcher:
             self._making = True
         item: Batch | Exception
         try:
+            use_in_this_thread(self._device)
             item = self._source.batch(step).staged(self._device)
         except Exception as error:  # handed to the trainer, which owns the run
             item = error

@@ -11,7 +11,7 @@ from typing import Annotated, TypeVar
 
 from msgspec import Meta
 
-from engine.data.audio import AudioSpec
+from engine.data.audio_spec import AudioSpec
 from engine.data.metadata import (
     Line,
     Rejected,

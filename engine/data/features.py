@@ -26,6 +26,7 @@ from engine.data.corpus_changes import (
     checksum,
     hash_of_clip,
 )
+from engine.data.frames import Frames
 from engine.data.metadata import Rejected
 from engine.data.spectrograms import analyse, coarse_frames, is_silent, trim
 from engine.errors import Cancelled, EngineError, InputError
@@ -120,12 +121,8 @@ class FeatureIndex:
         )
 
 
-class FeatureStore:
-    """Coarse mels and magnitudes of a corpus, read from disk as they are asked for.
-
-    Training Text2Mel touches no page of magnitudes. Both are float16, whose rounding (at most
-    0.0005) is far below what the networks resolve.
-    """
+class FeatureStore(Frames):
+    """The features of a corpus, and what they are made of."""
 
     def __init__(
         self, corpus: Corpus, audio: AudioSpec, index: FeatureIndex, path: Path, hashes: list[str]
@@ -140,17 +137,11 @@ class FeatureStore:
         self._hash_of = dict(zip(by_id, hashes, strict=True))
         self.key = index.key
         """Hash of the recordings, the audio constants and the limit that made these features."""
-        self.audio = audio
         counts = np.asarray([entry.frames for entry in index.entries], dtype=np.int64)
         ends = np.cumsum(counts)
-        # First frame of each clip, and the one behind its last.
-        self._spans = np.stack([ends - counts, ends], axis=1)
+        super().__init__(path, audio, index.frames, np.stack([ends - counts, ends], axis=1))
         self.content = self._content()
         """What the usable clips consist of, their transcripts included."""
-        shape = (index.frames, index.n_bins)
-        self._magnitude = np.memmap(path, np.float16, "r", shape=shape)
-        shape = (index.frames // index.reduction, index.n_mels)
-        self._mel = np.memmap(path, np.float16, "r", offset=index.mels_from, shape=shape)
 
     @classmethod
     def open(
@@ -199,31 +190,16 @@ class FeatureStore:
         """The same features without some clips, as if these were not in the cache."""
         kept = [i for i, clip in enumerate(self.clips) if clip.clip_id not in clip_ids]
         fewer = copy(self)
-        fewer.clips, fewer._spans = tuple(self.clips[i] for i in kept), self._spans[kept]
+        fewer.clips, fewer.spans = tuple(self.clips[i] for i in kept), self.spans[kept]
         fewer.content = fewer._content()
         return fewer
 
     def _content(self) -> CorpusContent:
-        frames = int(np.diff(self._spans).sum())
+        frames = int(np.diff(self.spans).sum())
         return CorpusContent(
             {c.clip_id: hash_of_clip(self._hash_of[c.clip_id], c.text) for c in self.clips},
             round(frames * self.audio.hop_length / self.audio.sample_rate, 2),
         )
-
-    def coarse_mel(self, i: int) -> NDArray[np.float16]:
-        """Every `reduction`-th mel frame of clip i, `(T / reduction, n_mels)`, read-only."""
-        start, end = self._spans[i] // self.audio.reduction
-        return self._mel[start:end]
-
-    def magnitude(self, i: int) -> NDArray[np.float16]:
-        """Magnitude of clip i, `(T, n_bins)`, read-only."""
-        start, end = self._spans[i]
-        return self._magnitude[start:end]
-
-    def coarse_frames(self, i: int) -> int:
-        """Coarse frames of clip i, T / reduction."""
-        start, end = self._spans[i]
-        return int(end - start) // self.audio.reduction
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from engine.data.batches import Batch
 from engine.data.clips import Clip, Limits
-from engine.evaluation.losses import LossParts, split, ssrn_loss, text2mel_loss, weights_of
+from engine.evaluation.losses import LossParts, loss_of, split, weights_of
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.run.recipe import Recipe
@@ -59,10 +59,8 @@ def held_out_loss(
     network.eval()
     batch, losses, whole = _batch(clips, vocabulary), {}, None
     for clip, (_, part) in zip(clips, split(batch, len(clips)), strict=True):
-        if isinstance(network, Text2Mel):
-            one = text2mel_loss(network(part.text, part.mel), part, recipe, limits)
-        else:
-            one = ssrn_loss(network(part.mel), part, recipe)
+        inputs = (part.text, part.mel) if isinstance(network, Text2Mel) else (part.mel,)
+        one = loss_of(network(*inputs), part, recipe, limits)
         whole = one.weighted(*weights_of(part, batch, recipe)).plus(whole)
         losses[clip.clip.text] = float(one.total)
     total = float(_total(whole))

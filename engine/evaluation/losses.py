@@ -34,6 +34,11 @@ class LossParts(NamedTuple):
         """Return the numbers without the graph that computed them."""
         return LossParts._make(None if one is None else one.detach() for one in self)
 
+    def copied(self) -> "LossParts":
+        """Return the numbers in memory of their own."""
+        pairs = zip(self, self.stacked(), strict=True)
+        return LossParts._make(None if one is None else number for one, number in pairs)
+
     def weighted(self, spectral: Tensor | float, attention: Tensor | float) -> "LossParts":
         """Return what the losses of a micro-batch add to those of the batch."""
         l1, divergence = self.l1 * spectral, self.divergence * spectral
@@ -42,12 +47,27 @@ class LossParts(NamedTuple):
         guided = self.attention * attention
         return LossParts(l1 + divergence + guided, l1, divergence, guided)
 
+    def stacked(self) -> Tensor:
+        """Return the numbers in one vector; 0 for an attention that there is not."""
+        return torch.stack([self.total.new_zeros(()) if one is None else one for one in self])
+
     def plus(self, other: "LossParts | None") -> "LossParts":
         """Return the sum with other losses of the same network, if there are any."""
         if other is None:
             return self
         pairs = zip(other, self, strict=True)
         return LossParts._make(None if a is None or b is None else a + b for a, b in pairs)
+
+
+Output = Text2MelOutput | SSRNOutput
+"""What a network returns."""
+
+
+def loss_of(output: Output, batch: Batch, recipe: Recipe, limits: Limits) -> LossParts:
+    """Return the loss of either network on a batch."""
+    if isinstance(output, Text2MelOutput):
+        return text2mel_loss(output, batch, recipe, limits)
+    return ssrn_loss(output, batch, recipe)
 
 
 def text2mel_loss(
@@ -111,13 +131,19 @@ def _attention_loss(attention: Tensor, batch: Batch, recipe: Recipe, limits: Lim
     return (attention * penalty * real).sum() / real.sum()
 
 
-def split(batch: Batch, parts: int) -> list[tuple[Rows, Batch]]:
+Weights = tuple[Tensor | float, Tensor | float]
+"""How much a micro-batch counts in the spectral losses of its batch, and in attention."""
+
+
+def split(batch: Batch, parts: int, rank: int = 0, ranks: int = 1) -> list[tuple[Rows, Batch]]:
     """Split a batch into at most so many micro-batches of about as many clips, padded as it is.
 
-    With each comes which rows of the batch it has.
+    With each comes which rows of the batch it has. Where several `ranks` share the batch, those
+    are returned that are for one of them: none, where there are fewer clips than ranks.
     """
     rows = len(batch.text)
-    bounds = [rows * i // parts for i in range(parts + 1)]
+    places = range(rank * parts, (rank + 1) * parts + 1)
+    bounds = [rows * place // (parts * ranks) for place in places]
     return [
         (Rows(first, end, rows), batch.each(itemgetter(slice(first, end))))
         for first, end in pairwise(bounds)
@@ -125,7 +151,7 @@ def split(batch: Batch, parts: int) -> list[tuple[Rows, Batch]]:
     ]
 
 
-def weights_of(part: Batch, whole: Batch, recipe: Recipe) -> tuple[Tensor | float, Tensor | float]:
+def weights_of(part: Batch, whole: Batch, recipe: Recipe) -> Weights:
     """Return how much a micro-batch counts in the spectral losses of its batch, and in attention.
 
     Means run over real frames, and for the attention over real pairs of a character and a frame;

@@ -23,10 +23,10 @@ from engine.errors import Cancelled
 from engine.formatting import duration, format_bytes
 from engine.machine.device import (
     choose_device,
-    choose_precision,
     compute_on_one_thread,
     describe_device,
     leave_a_core_for_the_screen,
+    possible_precisions,
 )
 from engine.networks.build import build_network, network_with
 from engine.networks.specs import Text2MelSpec
@@ -81,7 +81,7 @@ def run_bench(
 def _step_row(preset: PresetName, network: NetworkName, device: torch.device, rounds: int) -> Row:
     """A training step against the same in single precision."""
     batch = _random_batch(network, device)
-    best = choose_precision("auto", device)
+    best = possible_precisions("auto", device)[0]
     ours = _stepper(_learner(preset, network, device, best), batch)
     single = _stepper(_learner(preset, network, device, torch.float32), batch)
     seconds, _, ratio = _time_in_turn(ours, single, rounds)
@@ -97,7 +97,7 @@ def _checkpoint_row(
     preset: PresetName, network: NetworkName, device: torch.device, rounds: int
 ) -> Row:
     """How long the steps wait for a checkpoint, against the writing of it."""
-    learner = _learner(preset, network, device, choose_precision("auto", device))
+    learner = _learner(preset, network, device, possible_precisions("auto", device)[0])
     _stepper(learner, _random_batch(network, device))()
     copy = StateCopy(learner)
 
@@ -197,7 +197,7 @@ def _synthesis_row(preset: PresetName, rounds: int) -> Row:
 
 def _first_sound_row(preset: PresetName, device: torch.device, rounds: int) -> Row:
     """From the key that asks for a sample to its first sound, without steps and beside them."""
-    learner = _learner(preset, "text2mel", device, choose_precision("auto", device))
+    learner = _learner(preset, "text2mel", device, possible_precisions("auto", device)[0])
     step = _stepper(learner, _random_batch("text2mel", device))
     settings = VoiceSettings(preset=preset)
     ssrn = build_network(settings.fresh_spec("ssrn")).eval()

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from engine.checkpoints.checkpoint import Checkpoint, save_checkpoint
 from engine.choices import NETWORKS, NetworkName, PresetName
-from engine.data.audio import MAX_FFT, AudioSpec
+from engine.data.audio_spec import MAX_FFT, AudioSpec
 from engine.errors import InputError
 from engine.files import PRIVATE_FOLDER, new_folder, require_makeable
 from engine.networks.specs import SSRNSpec, Text2MelSpec, preset_of

@@ -2,19 +2,32 @@
 
 import gc
 import os
+import platform
 import re
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 
 from engine.choices import Precision
-from engine.errors import InputError
+from engine.errors import EngineError, InputError
 
 # What NVIDIA's driver has where it serves a GPU to this process, and where its version is.
 _CONTROL = Path("/dev/nvidiactl")
 _DRIVER = Path("/proc/driver/nvidia/version")
+_PROCESSORS = Path("/proc/cpuinfo")
 _OTHER_BUILDS = "https://pytorch.org/get-started/locally/ has other builds"
+
+# What torch says where a driver serves this process no GPU, and what is then to be done.
+_NO_GPU = (
+    ("Error 802", "NVIDIA's fabric manager is not running: start nvidia-fabricmanager"),
+    ("Error 803", "NVIDIA's driver and its libraries differ in version: reboot the machine"),
+    ("Error 804", "NVIDIA's driver and its libraries differ in version: reboot the machine"),
+    ("No CUDA GPUs", "this process is given no GPU: a container wants `--gpus all`"),
+    ("CUDA unknown error", "NVIDIA's driver is in disorder: reboot the machine"),
+)
 
 
 def choose_device(asked: str) -> torch.device:
@@ -37,9 +50,8 @@ def choose_device(asked: str) -> torch.device:
         raise InputError(f"--device is {asked!r}; write auto, cpu or cuda:0.")
     index = device.index or 0
     if not torch.cuda.is_available():
-        why = (
-            "this machine has no usable NVIDIA GPU; write cpu, or see whether `nvidia-smi` answers"
-        )
+        why = _why_no_gpu() if _CONTROL.exists() else "this machine has no NVIDIA GPU"
+        why = f"{why}; write cpu, or see whether `nvidia-smi` answers"
     elif index >= torch.cuda.device_count():
         why = f"this machine has GPUs 0 to {torch.cuda.device_count() - 1}"
     elif why := _lack_of_code(index):
@@ -58,19 +70,33 @@ def unused_gpu(asked: str, device: torch.device) -> str:
     if asked != "auto" or device.type != "cpu" or hidden:
         return ""
     if torch.cuda.is_available():
-        why = _lack_of_code(0)
+        why = f"{_lack_of_code(0)}; {_OTHER_BUILDS}"
     elif not _CONTROL.exists():
         return ""
-    elif torch.version.cuda is None:
-        why = f"torch {torch.__version__} is a CPU-only build"
     else:
-        why = (
+        why = _why_no_gpu()
+    return f"the GPU is not used, and training on the CPU is many times slower: {why}"
+
+
+def _why_no_gpu() -> str:
+    """Why torch can use none of the GPUs that there are, and what to do."""
+    if torch.version.cuda is None:
+        return f"torch {torch.__version__} is a CPU-only build; {_OTHER_BUILDS}"
+    try:
+        torch.cuda.init()  # type: ignore[no-untyped-call]
+        said = "no reason given"
+    except (RuntimeError, AssertionError) as error:
+        said = str(error).splitlines()[0]
+    if "too old" in said:
+        return (
             f"torch {torch.__version__} requires a driver for CUDA {torch.version.cuda}, and this "
-            f"machine has {_driver()}"
+            f"machine has {_driver()}; {_OTHER_BUILDS}"
         )
-    return (
-        f"the GPU is not used, and training on the CPU is many times slower: {why}; {_OTHER_BUILDS}"
-    )
+    chosen = os.environ.get("CUDA_VISIBLE_DEVICES")
+    if "No CUDA GPUs" in said and chosen is not None:
+        return f"CUDA_VISIBLE_DEVICES is {chosen!r}, which names no GPU of this machine"
+    words = next((words for mark, words in _NO_GPU if mark in said), "")
+    return f"{words} ({said})" if words else f"CUDA says: {said}"
 
 
 def _driver() -> str:
@@ -104,13 +130,27 @@ def _runs_on(code: str, capability: tuple[int, int]) -> bool:
     return built_for <= capability and (match[1] == "compute" or built_for[0] == capability[0])
 
 
-def choose_precision(asked: Precision, device: torch.device, *, exact: bool = False) -> torch.dtype:
-    """Return the arithmetic of a step; `auto` is bf16 where native, unless it is to be `exact`."""
-    if asked == "fp32" or (asked == "auto" and exact):
-        return torch.float32
-    if asked == "bf16":
-        return torch.bfloat16
-    return torch.bfloat16 if has_bf16(device) else torch.float32
+_DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+
+
+def possible_precisions(
+    asked: Precision, device: torch.device, *, exact: bool = False
+) -> tuple[torch.dtype, ...]:
+    """Return in which precisions a step could be made: the one asked for, or those of `auto`.
+
+    Of several the fastest is to be taken, the first where that is not known. What a device only
+    imitates is never among them; where training is to be `exact`, fp32 is the only one.
+    """
+    if asked != "auto":
+        return (_DTYPES[asked],)
+    if exact or not has_bf16(device):
+        return (torch.float32,)
+    return torch.bfloat16, torch.float32
+
+
+def precision_name(precision: torch.dtype) -> str:
+    """Return the name of a precision: `bf16`."""
+    return next(name for name, dtype in _DTYPES.items() if dtype == precision)
 
 
 def has_bf16(device: torch.device) -> bool:
@@ -119,6 +159,14 @@ def has_bf16(device: torch.device) -> bool:
         with torch.cuda.device(device):
             return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def slow_precision(precision: torch.dtype, device: torch.device) -> str:
+    """Say that a device only imitates this arithmetic; empty where it has it."""
+    if precision == torch.float32 or (precision == torch.bfloat16 and has_bf16(device)):
+        return ""
+    name = precision_name(precision)
+    return f"{describe_device(device)} imitates {name}, which is slow; --precision fp32 is faster"
 
 
 def make_repeatable(device: torch.device) -> None:
@@ -132,11 +180,14 @@ def make_repeatable(device: torch.device) -> None:
     cuDNN tries out no algorithms. `torch.use_deterministic_algorithms(True)` costs speed: not set.
 
     Single precision is kept from being TensorFloat-32, with 10 bits of mantissa instead of 23,
-    which `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE` in NVIDIA's own images of torch would allow.
+    which `TORCH_ALLOW_TF32_CUBLAS_OVERRIDE` in NVIDIA's own images of torch would allow. Products
+    in 16 bits add up in fp32 to the end, where cuBLAS might else add parts of them in 16.
     """
     torch.set_float32_matmul_precision("highest")
     if device.type != "cuda":
         return
+    torch.backends.cuda.matmul.allow_bf16_reduced_precision_reduction = False
+    torch.backends.cuda.matmul.allow_fp16_reduced_precision_reduction = False
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
@@ -149,12 +200,32 @@ def describe_device(device: torch.device) -> str:
     return f"{device} {torch.cuda.get_device_name(device)}"
 
 
+def model_of(device: torch.device) -> str:
+    """Return the model of a GPU or of this machine's processor, as its maker names it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    try:
+        found = re.search(r"^model name\s*:\s*(.+)$", _PROCESSORS.read_text(), re.MULTILINE)
+    except OSError:
+        found = None
+    return found[1].strip() if found else platform.machine()
+
+
 def gpu_uuid(device: torch.device) -> str | None:
     """Return the UUID of a GPU in the driver's words, `GPU-…`; None for a CPU."""
     if device.type != "cuda":
         return None
     uuid = str(torch.cuda.get_device_properties(device).uuid)
     return uuid if uuid.startswith(("GPU-", "MIG-")) else f"GPU-{uuid}"
+
+
+def use_in_this_thread(device: torch.device) -> None:
+    """Make a GPU the one that the calling thread asks, as each thread starts with the first.
+
+    It would else open a context there: half a gigabyte of a GPU that others may have filled.
+    """
+    if device.index:
+        torch.cuda.set_device(device)
 
 
 def leave_a_core_for_the_screen() -> None:
@@ -197,6 +268,37 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and any(one in str(error) for one in _OUT_OF_MEMORY)
+
+
+def out_of_memory_error(device: torch.device, where: str, error: BaseException) -> EngineError:
+    """Say that not even the least that a run needs fits, and what to do.
+
+    `where` says when that was, such as `at step 1,000`.
+    """
+    reason = " ".join(str(error).split()) or type(error).__name__
+    return EngineError(
+        f"Out of memory on {device} {where} ({reason}); stop other programs that use it, or make a "
+        f"voice with --preset small."
+    )
+
+
+def spare_memory(device: torch.device) -> int:
+    """Bytes of a GPU that may be kept for speed alone: half of what nobody has taken.
+
+    Zero on a CPU.
+    """
+    return torch.cuda.mem_get_info(device)[0] // 2 if device.type == "cuda" else 0
+
+
+@contextmanager
+def explains_lack_of_memory(device: torch.device, where: str) -> Iterator[None]:
+    """Turn what means that memory is short into an `out_of_memory_error`."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        raise out_of_memory_error(device, where, error) from error
 
 
 def free_memory(device: torch.device) -> None:

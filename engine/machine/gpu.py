@@ -18,8 +18,8 @@ _POLL_SECONDS = 2.0
 class GpuReading:
     """One reading of the GPU."""
 
-    utilisation: int
-    """Per cent of the last sampling period."""
+    utilisation: int | None
+    """Per cent of the last sampling period; a slice of a GPU (MIG) has none."""
     memory_used: int
     """Bytes."""
     memory_total: int
@@ -48,12 +48,28 @@ class GpuMonitor:
 
             pynvml.nvmlInit()
             self._nvml = pynvml
-            self._handle = pynvml.nvmlDeviceGetHandleByUUID(uuid)
+            self._find(uuid)
         except ImportError as error:
             self.absent = f"nvidia-ml-py is not installed: {error}"
         except Exception as error:
             # Its own kind of error, or one of reading what an odd driver says.
             self.absent = _words(error)
+
+    def _find(self, uuid: str) -> None:
+        """Find a GPU, or a slice of one (MIG), whose UUID torch gives alike.
+
+        A slice knows its memory alone; temperature and power are of the whole GPU.
+        """
+        nvml = self._nvml
+        try:
+            self._handle = self._whole = nvml.nvmlDeviceGetHandleByUUID(uuid)
+        except nvml.NVMLError as error:
+            try:
+                slice_uuid = uuid.replace("GPU-", "MIG-", 1)
+                self._handle = nvml.nvmlDeviceGetHandleByUUID(slice_uuid)
+            except nvml.NVMLError:
+                raise error from None
+            self._whole = nvml.nvmlDeviceGetDeviceHandleFromMigDeviceHandle(self._handle)
 
     def read(self) -> GpuReading | None:
         """Return a reading, or None where there is none; `absent` says why there will be none."""
@@ -71,12 +87,12 @@ class GpuMonitor:
         return reading
 
     def _read(self) -> GpuReading:
-        nvml, handle = self._nvml, self._handle
-        memory = nvml.nvmlDeviceGetMemoryInfo(handle)
+        nvml = self._nvml
+        memory = nvml.nvmlDeviceGetMemoryInfo(self._handle)
         temperature = self._sensor(nvml.nvmlDeviceGetTemperature, nvml.NVML_TEMPERATURE_GPU)
         milliwatts = self._sensor(nvml.nvmlDeviceGetPowerUsage)
         return GpuReading(
-            utilisation=int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu),
+            utilisation=self._sensor(lambda gpu: nvml.nvmlDeviceGetUtilizationRates(gpu).gpu),
             memory_used=int(memory.used),
             memory_total=int(memory.total),
             temperature=temperature,
@@ -85,7 +101,7 @@ class GpuMonitor:
 
     def _sensor(self, read: Callable[..., int], *what: int) -> int | None:
         try:
-            return int(read(self._handle, *what))
+            return int(read(self._whole, *what))
         except self._nvml.NVMLError:
             return None
 

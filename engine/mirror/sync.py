@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from engine.advice.best import best_steps
 from engine.checkpoints.retention import superseded
 from engine.checkpoints.state import MAX_TENSOR_BYTES, read_state
 from engine.choices import NETWORKS, NetworkName
@@ -171,6 +170,8 @@ class Sync:
 
     def _superseded(self, network: NetworkName, steps: set[int]) -> set[int] | None:
         """The steps that the voice prunes; None where that cannot be known at this moment."""
+        from engine.advice.best import best_steps  # late: numpy is slower than a screen
+
         newest, settings = self._voice.newest(network), self._voice.settings
         try:
             base = 0 if newest is None else read_state(newest.path).base_step

@@ -15,6 +15,9 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
+# The stream of random numbers of a step; 0 and 1 are those of its batch.
+_DROPOUT = 2
+
 Context = Any
 """What torch gives to a `Function` to remember: it takes any attribute."""
 
@@ -39,14 +42,24 @@ class _Noise(NamedTuple):
 _NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of the step", default=None)
 
 
+def dropout_seed(seed: int, salt: int, step: int) -> int:
+    """Return the seed of a step's dropout."""
+    entropy = (seed, _DROPOUT, step, salt) if salt else (seed, _DROPOUT, step)
+    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
+
+
 @contextmanager
-def random_numbers(seed: int, rows: Rows | None = None) -> Iterator[None]:
-    """Draw the random numbers within from a seed, on whatever device.
+def random_numbers(
+    seed: int, rows: Rows | None = None, *, device: torch.device | None = None
+) -> Iterator[None]:
+    """Draw the random numbers within from a seed, on a CPU and on a `device`.
 
     With `rows` they are drawn for the whole batch, and those of these rows are used: each part then
     sees just what its rows would have seen in the whole.
     """
-    torch.manual_seed(seed)
+    if device is not None and device.type == "cuda":
+        # Of this device alone: another may be training another network at this moment.
+        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
     token = _NOISE.set(_Noise(np.random.Generator(np.random.SFC64(seed)), rows))
     try:
         yield

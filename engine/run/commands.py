@@ -9,9 +9,10 @@ from typing import TypeVar
 
 import msgspec
 
+from engine.choices import NetworkName
 from engine.machine.cloud.machine import Interruption, SpotNews
 from engine.run.sample import StepChoice
-from engine.run.stop import SetBudget, StopAt
+from engine.run.stop import SetBudget, StopAt, StopRule
 
 # A minute or two of speech.
 MAX_SENTENCE_CHARACTERS = 2_000
@@ -62,6 +63,9 @@ class Audition(msgspec.Struct, frozen=True, tag=True):
     """The checkpoint of SSRN; None for the newest."""
     for_comparison: bool = False
     """Whether it is for a blind comparison, and no screen is to play it by itself."""
+    network: NetworkName | None = None
+    """Whose sample it is to be: SSRN's is its held-out recording again. None for Text2Mel's where
+    that is trained."""
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "sentence", clean_sentence(self.sentence))
@@ -94,6 +98,14 @@ class SetSentences(msgspec.Struct, frozen=True, tag=True):
 
 class PlotAttention(msgspec.Struct, frozen=True, tag=True):
     """Plot the attention of the fixed held-out sentence now."""
+
+
+class TrainNext(msgspec.Struct, frozen=True, tag=True):
+    """Train another network of the voice too, in the same run; `Snapshot.other` shows it."""
+
+    network: NetworkName
+    rule: StopRule | None = None
+    """When to stop it; None for its stored stop, or none."""
 
 
 class ScreenDetached(msgspec.Struct, frozen=True, tag=True):
@@ -139,6 +151,7 @@ Command = (
     | LeaveOut
     | SetSentences
     | PlotAttention
+    | TrainNext
     | ScreenDetached
     | ScreenAttached
     | KeyPressed

@@ -2,10 +2,8 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
-
 from engine.run.evaluation import Misreading
+from engine.serialization import Array
 
 RECENT_STEPS = 1_000
 """Of the loss curve, what can be seen unthinned."""
@@ -47,7 +45,7 @@ class AttentionPlot:
     step: int
     sentence: str
     """The symbols of the rows, in order."""
-    weights: NDArray[np.float32]
+    weights: Array
     """`(N, T)`: characters × coarse frames; read-only."""
     source: str
     """What was attended to, in a word or two: `held-out LJ001-0004`."""

@@ -5,7 +5,7 @@ A reader takes the newest: it can hold up no step, and see no half change.
 
 import shlex
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from typing import Literal
@@ -149,6 +149,8 @@ class Snapshot:
     stop_when: StopWhen = ""
     """What ends the run besides it: `flat`, that its advice sees no more improvement."""
     steps_per_second: float | None = None
+    warm_up: str = ""
+    """Why steps are slower at the moment than they will be: `recording CUDA graph 3`."""
     losses: Losses | None = None
     held_out: float | None = None
     """Loss on the held-out set."""
@@ -253,14 +255,29 @@ class Snapshot:
     """Screens that steer the run: the one of its own process, and those of others."""
     readers: int = 0
     """Screens of other processes that only look at it."""
+    other: "Snapshot | None" = None
+    """Where a run trains both networks: SSRN's, in that of Text2Mel; see `publisher.COMMON`."""
+
+    @property
+    def both(self) -> "tuple[Snapshot, ...]":
+        """One for each network that is trained."""
+        return (self,) if self.other is None else (self, self.other)
+
+    def of(self, network: NetworkName) -> "Snapshot":
+        """The same run seen from a network; the other one is then in `other`."""
+        other = self.other
+        if other is None or other.network != network:
+            return self
+        return replace(other, other=replace(self, other=None))
 
     @property
     def command_to_continue(self) -> str:
         """The shell command that continues this training where it is saved, to the same stop."""
         train = "demo" if self.demo else "train"
         command = f"voicecoach {train} --voice {shlex.quote(str(self.voice_folder))}"
-        if self.network != "text2mel":
-            command += f" --network {self.network}"
+        network = self.network if self.other is None else "both"
+        if network != "text2mel":
+            command += f" --network {network}"
         if self.stop is None and (self.stop_text or self.demo):
             # No file knows of a stop before the first step, nor that a demo is to have none.
             command += f" --stop-at {shlex.quote(self.stop_text or 'none')}"

@@ -15,6 +15,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
 from engine.files import make_folder, read_plain, write_whole
 from engine.formatting import brief, dollars, whole_minutes
@@ -168,6 +169,8 @@ class StopAt(Struct, frozen=True, tag=True):
     """The command to stop when the rule says; None trains on without a stop."""
 
     rule: StopRule | None
+    network: NetworkName | None = None
+    """Whose stop it is; None for every network that is trained."""
 
 
 class SetBudget(Struct, frozen=True, tag=True):

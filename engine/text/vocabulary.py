@@ -10,7 +10,6 @@ from functools import cached_property
 
 from engine.choices import CleanerName
 from engine.errors import InputError
-from engine.text import english
 from engine.text.plain import PlainCleaner
 
 BBC_SYMBOLS = "PE abcdefghijklmnopqrstuvwxyz'.?,;"
@@ -87,6 +86,8 @@ class Vocabulary:
         """
         if self.cleaner == "plain":
             return self._plain.clean(text)
+        from engine.text import english  # late: its tables and patterns take long to load
+
         cleaned = self._fitted_english(english.spoken(text))
         # A mark read in place of another may end an abbreviation: "etc!" becomes "etc.". Each
         # round takes such a one away for good, so this ends; mostly the first is the only one.
@@ -121,6 +122,8 @@ class Vocabulary:
         """
         if self.cleaner == "plain":
             return Counter(filter(self._plain.lacks, self._plain.common(text)))
+        from engine.text import english
+
         return Counter(
             # Of İ the small letter is two characters.
             lower if len(lower := character.lower()) == 1 else character
@@ -133,6 +136,8 @@ class Vocabulary:
         """What is read in place of a character that `unknown` counts; may be empty or a space."""
         if self.cleaner == "plain":
             return self._plain.read(character)
+        from engine.text import english
+
         return english.stand_in(character).translate(self._english_table)
 
 
@@ -148,6 +153,8 @@ def split_sentences(text: str, vocabulary: Vocabulary, max_characters: int) -> l
     if max_characters < 2:
         raise ValueError(f"a piece needs room for a symbol and E, not for {max_characters} symbols")
     if vocabulary.cleaner == "english":
+        from engine.text import english
+
         # An abbreviation's dot ends no sentence, so they are expanded first.
         text = english.spoken(text)
     sentences = _LINE_END.split(_SENTENCE_END.sub(r"\1\2\n", text))

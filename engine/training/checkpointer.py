@@ -137,6 +137,7 @@ class Checkpointer:
             unlogged=unlogged,
             corpus=self._context.store.content.key,
             recovery=learner.recovery,
+            auto_precision=self._context.auto_precision,
         )
         self._writer.begin(checkpoint, wait_for_copy)
         self._publisher.update(saving_step=step)

@@ -102,6 +102,10 @@ class CostMeter:
         self._training = (self.run_training_seconds, None)
         self._marks.clear()
 
+    def measure_speed_anew(self) -> None:
+        """Leave the step that is about to be marked, and those before it, out of the speed."""
+        self._marks.clear()
+
     def mark_step(self, step: int) -> None:
         """Note that a step is done; after one that was done before, the speed is measured anew."""
         now = self.clock.read()

@@ -116,6 +116,7 @@ def _as_base(source: Checkpoint) -> Checkpoint:
         symbols_from={},
         corpus="",
         recovery=Recovery(),
+        auto_precision=None,
     )
 
 

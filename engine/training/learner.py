@@ -2,9 +2,9 @@
 
 import math
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
@@ -13,21 +13,16 @@ from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.state import Recovery
 from engine.data.batches import Batch
 from engine.data.clips import Limits
-from engine.evaluation.losses import LossParts, split, ssrn_loss, text2mel_loss, weights_of
+from engine.evaluation.losses import LossParts, Output, Weights, loss_of, split, weights_of
 from engine.machine.device import free_memory, is_out_of_memory
+from engine.machine.ranks import Order, Ranks
 from engine.networks.build import build_network
-from engine.networks.dropout import random_numbers, uniform
+from engine.networks.dropout import dropout_seed, random_numbers, uniform
 from engine.networks.specs import NetworkSpec
-from engine.networks.ssrn import SSRNOutput
-from engine.networks.text2mel import Text2Mel, Text2MelOutput
+from engine.networks.text2mel import Text2Mel
 from engine.run.recipe import Recipe, learning_rate
+from engine.training.graphs import CudaRecorder, Recorder, StepGraphs, graphs_for
 from engine.training.optimizer import Adam, FiniteGuard, Skips, Vector, clip, move_unless
-
-# The stream of random numbers of a step; 0 and 1 are those of its batch.
-_DROPOUT = 2
-
-Output = Text2MelOutput | SSRNOutput
-"""What a network returns."""
 
 
 class Learner:
@@ -74,7 +69,11 @@ class Learner:
         network.load_state_dict(self._working.named, strict=True, assign=True)
         self.network: nn.Module = network
         self._parameters: list[nn.Parameter] = list(network.parameters())
-        self._gradients = self._weights.like()
+        # What other processes learn of a step goes together: the gradients and, behind them, the
+        # losses.
+        self._gradients = self._weights.like(tail=len(LossParts._fields))
+        self.ranks: Ranks | None = None
+        """The processes that share each batch, if there are several; see `agree`."""
         self._optimizer = Adam(self._weights, recipe.betas)
         # Updates since Adam's moments were zero; counted here so that no step waits for the device.
         self._updates = 0
@@ -82,10 +81,18 @@ class Learner:
         self.micro_batches = 1
         """Gradients are accumulated over so many micro-batches where memory is short."""
         self._evaluation_splits = 1
+        self.graphs: StepGraphs | None = None
+        """What computes gradients on a GPU; None where all is launched one by one."""
+        if device.type == "cuda":
+            self.use_graphs(CudaRecorder(device))
         self._ema: Vector | None = None
         if recipe.ema_decay is not None:
             self._ema = self._weights.like()
             self._ema.flat.copy_(self._weights.flat)
+
+    def use_graphs(self, recorder: Recorder) -> None:
+        """Compute gradients by graphs that `recorder` makes, if the recipe has shapes for them."""
+        self.graphs = graphs_for(self.spec, self.recipe, self._compute, recorder)
 
     def _refresh(self) -> None:
         """Give the network the weights of this moment."""
@@ -111,6 +118,32 @@ class Learner:
         """
         with self._updating:
             self._restore(checkpoint)
+        if self.ranks is not None:
+            self.lead(self.ranks)
+
+    def lead(self, ranks: Ranks) -> None:
+        """As rank 0, make steps together with others from here on: give them the state of now."""
+        self.ranks = ranks
+        ranks.order(Order("take state"))
+        self.agree()
+
+    def agree(self) -> None:
+        """Take over from rank 0 all that the next steps depend on; all ranks call it.
+
+        Raises:
+            RankLostError: one of them has ended.
+        """
+        assert self.ranks is not None
+        ours = self.base_step, self.optimizer_start_step, self._updates
+        self.base_step, self.optimizer_start_step, self._updates = self.ranks.share(ours)
+        self.ranks.share_tensors([self._weights.flat, *self._optimizer.tensors])
+        self._refresh()
+
+    def follow(self, order: Order, batch: Batch) -> None:
+        """Make the step that rank 0 has ordered, on this rank's share of its batch."""
+        self.recovery = Recovery(rate_factor=order.rate_factor, salt=order.salt)
+        self._updates = order.updates
+        self.step(batch, order.step)
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         self._optimizer.reset()
@@ -134,7 +167,13 @@ class Learner:
         Where the loss or a gradient is not finite, weights, optimizer state and EMA stay as they
         are; `take_skips` counts such steps.
         """
+        if self.ranks is not None and self.ranks.leads:
+            recovery = self.recovery
+            given = step, self._updates, recovery.salt, recovery.rate_factor
+            self.ranks.order(Order("step", *given))
         losses = self._compute_gradients(batch, step)
+        if self.ranks is not None:
+            losses = self._sum_of_ranks(losses, self.ranks)
         skip = self._guard.check(losses.total, *clip(self._gradients.flat, self.recipe.clip_value))
         with self._updating:
             self._updates += 1
@@ -172,7 +211,8 @@ class Learner:
                 if not is_out_of_memory(error) or self.micro_batches >= len(batch.text):
                     raise
             # Outside of `except`: the tensors that the error's frames held are gone by now.
-            self.micro_batches = min(2 * self.micro_batches, len(batch.text))
+            if self.graphs is None or not self.graphs.stop("out of memory"):
+                self.micro_batches = min(2 * self.micro_batches, len(batch.text))
             self.network.zero_grad()
             free_memory(self.device)
 
@@ -180,24 +220,42 @@ class Learner:
         """Accumulate the gradients of micro-batches, weighted to add up to those of the batch."""
         # Dropout is a function of (seed, salt, step) and the place in the batch: a resumed run
         # draws the same, in however many micro-batches.
-        seed = _dropout_seed(self._seed, self.recovery.salt, step)
-        if self.micro_batches == 1:
-            with random_numbers(seed):
-                losses = self.losses(batch.to(self.device))
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            self._collect(torch._foreach_copy_)
-            return losses.detached()
+        seed = dropout_seed(self._seed, self.recovery.salt, step)
+        noise = partial(random_numbers, seed, device=self.device)
+        if self.micro_batches == 1 and self.ranks is None:
+            batch = batch.to(self.device)
+            if self.graphs is not None:
+                return self.graphs.compute(batch, noise)
+            with noise():
+                return self._compute(batch)
         self._gradients.flat.zero_()
+        place = self.ranks and self.ranks.place
+        share = (place.rank, place.ranks) if place else (0, 1)
         total: LossParts | None = None
-        for rows, part in split(batch, self.micro_batches):
-            with random_numbers(seed, rows):
-                weights = weights_of(part, batch, self.recipe)
-                losses = self.losses(part.to(self.device)).weighted(*weights)
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            self._collect(torch._foreach_add_)
-            total = losses.detached().plus(total)
-        assert total is not None
-        return total
+        for rows, part in split(batch, self.micro_batches, *share):
+            with noise(rows):
+                made = self._compute(part.to(self.device), weights_of(part, batch, self.recipe))
+            total = made.plus(total)
+        # There may be more ranks than clips.
+        return total or LossParts._make(torch.zeros(len(LossParts._fields), device=self.device))
+
+    def _compute(self, batch: Batch, weights: Weights | None = None) -> LossParts:
+        """Put the gradients of a batch in place, or add those of a micro-batch by its weights."""
+        losses = self.losses(batch)
+        if weights is not None:
+            losses = losses.weighted(*weights)
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        self._collect(torch._foreach_copy_ if weights is None else torch._foreach_add_)
+        return losses.detached()
+
+    @torch.no_grad()
+    def _sum_of_ranks(self, losses: LossParts, ranks: Ranks) -> LossParts:
+        """Add up the gradients of all ranks, and return the sums of their losses."""
+        self._gradients.tail.copy_(losses.stacked())
+        ranks.sum(self._gradients.whole)
+        total, l1, divergence, attention = self._gradients.tail.clone()
+        guided = attention if isinstance(self.network, Text2Mel) else None
+        return LossParts(total, l1, divergence, guided)
 
     @torch.no_grad()
     def _collect(self, into: Callable[[list[Tensor], list[Tensor]], object]) -> None:
@@ -238,7 +296,7 @@ class Learner:
             output = self.network(batch.text, self._hide_frames(batch.mel))
         else:
             output = self.network(batch.mel)
-        return self._loss(output, batch)
+        return loss_of(output, batch, self.recipe, self._limits)
 
     def _hide_frames(self, mel: Tensor) -> Tensor:
         dropped = self.recipe.frame_drop
@@ -278,12 +336,7 @@ class Learner:
         weights = {name: tensor.to(self.precision) for name, tensor in averaged.items()}
         inputs = (batch.text, batch.mel) if isinstance(self.network, Text2Mel) else (batch.mel,)
         output = functional_call(self.network, weights, inputs)
-        return self._loss(output, batch), output
-
-    def _loss(self, output: Output, batch: Batch) -> LossParts:
-        if isinstance(output, Text2MelOutput):
-            return text2mel_loss(output, batch, self.recipe, self._limits)
-        return ssrn_loss(output, batch, self.recipe)
+        return loss_of(output, batch, self.recipe, self._limits), output
 
     def _update_ema(self, step: int, skip: Tensor) -> None:
         """Move the EMA towards the weights, unless the step is to `skip`."""
@@ -302,11 +355,19 @@ class Learner:
         Under `weights`, `ema` (empty without one) and `optimizer` (empty before the first step),
         each by variable name.
         """
-        return {
-            "weights": self._weights.named,
-            "ema": {} if self._ema is None else self._ema.named,
-            "optimizer": self._optimizer.state(),
-        }
+        return self.named(self.live_flats())
+
+    def live_flats(self) -> list[Tensor]:
+        """Return the few vectors in which all that lies."""
+        ema = [] if self._ema is None else [self._ema.flat]
+        return [self._weights.flat, *ema, *self._optimizer.tensors]
+
+    def named(self, flats: Sequence[Tensor]) -> dict[str, dict[str, Tensor]]:
+        """Return what lies in copies of `live_flats` as `live_state` does."""
+        weights, *others = flats
+        ema = {} if self._ema is None else self._ema.names_in(others.pop(0))
+        optimizer = self._optimizer.named(others)
+        return {"weights": self._weights.names_in(weights), "ema": ema, "optimizer": optimizer}
 
     def copy_ema_weights(
         self, into: Mapping[str, Tensor] | None = None
@@ -318,14 +379,12 @@ class Learner:
         end, not for the step.
         """
         with self._updating:
-            live = self.live_state()
-            chosen = live["ema"] or live["weights"]
-            if into is None:
-                into = {name: tensor.to("cpu", copy=True) for name, tensor in chosen.items()}
-            else:
-                for name, tensor in chosen.items():
-                    into[name].copy_(tensor)
-            return self._step, into
+            chosen, step = self._ema or self._weights, self._step
+            if chosen.flat.is_cpu:
+                return step, _copied(chosen.named, into)
+            # A GPU copies within its memory at once; the next update need not wait for the rest.
+            flat = chosen.flat.clone()
+        return step, _copied(chosen.names_in(flat.cpu()), into)
 
     def load_weights(
         self, weights: Mapping[str, Tensor], ema: Mapping[str, Tensor] | None = None
@@ -343,6 +402,11 @@ class Learner:
             self._ema.load(ema or weights)
 
 
-def _dropout_seed(seed: int, salt: int, step: int) -> int:
-    entropy = (seed, _DROPOUT, step, salt) if salt else (seed, _DROPOUT, step)
-    return int(np.random.SeedSequence(entropy).generate_state(1, np.uint64)[0])
+def _copied(
+    tensors: Mapping[str, Tensor], into: Mapping[str, Tensor] | None
+) -> Mapping[str, Tensor]:
+    if into is None:
+        return {name: tensor.clone() for name, tensor in tensors.items()}
+    for name, tensor in tensors.items():
+        into[name].copy_(tensor)
+    return into

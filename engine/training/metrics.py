@@ -81,6 +81,8 @@ class Metrics:
         self.sums = LossSums(context.unlogged, context.learner.device)
         """The losses since the last logged step, which belong in the checkpoint of this one."""
         self._micro_batches = context.learner.micro_batches
+        # CUDA graphs that were reported; None once there are none any more.
+        self._graphs: int | None = 0
         context.voice.locate()
         path = context.voice.history(context.network)
         self._history = History(path, up_to=context.step)
@@ -128,6 +130,7 @@ class Metrics:
     def add(self, step: int, losses: LossParts) -> Losses | None:
         """Publish a step; every `LOG_EVERY` steps read the losses, log and return their means."""
         self.sums.add(losses)
+        warm_up = self._warm_up(step)
         self._cost.mark_step(step)
         if self._learner.micro_batches > self._micro_batches:
             self._micro_batches = self._learner.micro_batches
@@ -137,10 +140,31 @@ class Metrics:
             step=step,
             learning_rate=self._learner.learning_rate(step),
             steps_per_second=self._cost.steps_per_second,
+            warm_up=warm_up,
             **self._cost.figures(),
             **changes,
         )
         return logged
+
+    def _warm_up(self, step: int) -> str:
+        """Say that CUDA graphs are recorded, or not any more; that time is no speed of steps."""
+        graphs = self._learner.graphs
+        if graphs is None:
+            return ""
+        if graphs.trouble and self._graphs is not None:
+            self._graphs = None
+            self._publisher.event(
+                f"CUDA graphs are off ({graphs.trouble}): training goes on without them, slower",
+                "warning",
+            )
+        if self._graphs is None or graphs.recorded == self._graphs:
+            # One log interval without a new one.
+            return self._publisher.snapshot.warm_up if step % LOG_EVERY else ""
+        if not self._graphs:
+            self._publisher.event("recording CUDA graphs: the first steps are slower")
+        self._graphs = graphs.recorded
+        self._cost.measure_speed_anew()
+        return f"recording CUDA graph {graphs.recorded}"
 
     def _log(self, step: int) -> tuple[Losses | None, dict[str, object]]:
         """Log the losses, unless none was finite; return them and what changes in the snapshot."""

@@ -3,7 +3,7 @@
 All tensors of a network lie in one vector, so that one call passes over them once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -25,23 +25,32 @@ class Vector:
         shapes: Mapping[str, torch.Size],
         device: torch.device,
         dtype: torch.dtype = torch.float32,
+        tail: int = 0,
     ) -> None:
         self.shapes = shapes
         starts, size = [], 0
         for shape in shapes.values():
             starts.append(size)
             size += -(-shape.numel() // _ALIGNED) * _ALIGNED
-        self.flat = torch.zeros(size, device=device, dtype=dtype)
+        self.whole = torch.zeros(size + tail, device=device, dtype=dtype)
+        """All numbers and a tail of further ones, which one message brings to other processes."""
+        self.flat = self.whole[:size]
         """All numbers, with zeros between the tensors."""
-        self.named = {
-            name: self.flat[start : start + shape.numel()].view(shape)
-            for start, (name, shape) in zip(starts, shapes.items(), strict=True)
-        }
+        self.tail = self.whole[size:]
+        self._starts = starts
+        self.named = self.names_in(self.flat)
         """The tensors themselves."""
 
-    def like(self, dtype: torch.dtype = torch.float32) -> "Vector":
+    def names_in(self, flat: Tensor) -> dict[str, Tensor]:
+        """Return the tensors by name that lie in another vector as they do in this one."""
+        return {
+            name: flat[start : start + shape.numel()].view(shape)
+            for start, (name, shape) in zip(self._starts, self.shapes.items(), strict=True)
+        }
+
+    def like(self, dtype: torch.dtype = torch.float32, tail: int = 0) -> "Vector":
         """Return another of the same tensors, of zeros."""
-        return Vector(self.shapes, self.flat.device, dtype)
+        return Vector(self.shapes, self.flat.device, dtype, tail)
 
     @torch.no_grad()
     def load(self, tensors: Mapping[str, Tensor]) -> None:
@@ -121,12 +130,14 @@ class Adam:
         self._betas = betas
         self._first, self._second = weights.like(), weights.like()
         self._count = torch.zeros((), device=weights.flat.device)
+        self.tensors = (self._first.flat, self._second.flat, self._count)
+        """All that it remembers: first and second moments, and the number of updates."""
         self.started = False
         """Whether a step was made, or a state loaded, so that there is one to save."""
 
     def reset(self) -> None:
         """Start anew, without moments."""
-        for tensor in (self._first.flat, self._second.flat, self._count):
+        for tensor in self.tensors:
             tensor.zero_()
         self.started = False
 
@@ -153,18 +164,19 @@ class Adam:
         )
         self._count -= skip
 
-    def state(self) -> dict[str, Tensor]:
-        """Return the moments themselves and their counts, as `step/NAME`, `exp_avg/NAME`, …"""
+    def named(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
+        """Return what lies in `tensors` or copies of them as `step/NAME`, `exp_avg/NAME`, …"""
         if not self.started:
             return {}
+        first, second, count = tensors
         return {
-            **{f"step/{name}": self._count for name in self._weights.named},
-            **{f"exp_avg/{name}": moment for name, moment in self._first.named.items()},
-            **{f"exp_avg_sq/{name}": moment for name, moment in self._second.named.items()},
+            **{f"step/{name}": count for name in self._weights.named},
+            **{f"exp_avg/{name}": one for name, one in self._first.names_in(first).items()},
+            **{f"exp_avg_sq/{name}": one for name, one in self._second.names_in(second).items()},
         }
 
     def load(self, state: Mapping[str, Tensor]) -> int:
-        """Take over what `state` returned, and return how many updates it has seen.
+        """Take over what `named` returned, and return how many updates it has seen.
 
         Raises:
             KeyError, RuntimeError: a name is missing, a shape or a count is wrong.

@@ -10,22 +10,25 @@ import torch
 
 from engine.checkpoints.checkpoint import Checkpoint
 from engine.checkpoints.retention import sweep
-from engine.checkpoints.state import Unlogged
+from engine.checkpoints.state import AutoPrecision, Unlogged
 from engine.choices import NETWORKS, NetworkName
 from engine.data.batches import Batch, BatchSource
 from engine.data.features import FeatureStore
-from engine.errors import EngineError, InputError, VoicecoachError
+from engine.errors import InputError, VoicecoachError
 from engine.files import sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
-    choose_precision,
     describe_device,
-    is_out_of_memory,
+    explains_lack_of_memory,
     leave_a_core_for_the_screen,
     make_repeatable,
+    possible_precisions,
+    slow_precision,
     unused_gpu,
+    use_in_this_thread,
 )
 from engine.machine.lock import LOCK_NAME
+from engine.machine.ranks import Ranks
 from engine.networks.build import weight_shapes
 from engine.networks.specs import NetworkSpec, size_of
 from engine.run.commands import Inbox, clean_sentence
@@ -35,8 +38,10 @@ from engine.run.recipe import Recipe, recipe_named
 from engine.run.snapshot import Progress
 from engine.speech.growing import sweep_growing
 from engine.training.corpus_history import note_corpus, report_corpus_change
+from engine.training.following import lead, report_ranks
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
+from engine.training.precision import PrecisionChoice
 from engine.training.training_data import load_training_data
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
@@ -70,6 +75,8 @@ class TrainingContext:
     """The step of the newest checkpoint, where that is damaged and an earlier one is used."""
     corpus_change: str = ""
     """In what the corpus differs from the one that the checkpoint was trained on."""
+    auto_precision: AutoPrecision | None = None
+    """What `--precision auto` chose, for the checkpoints to come."""
 
 
 def prepare(
@@ -83,8 +90,17 @@ def prepare(
         Cancelled: the person asked to finish before it was done; `Declined` where that was their
             answer to what the check of the corpus found.
     """
+    ranks = Ranks.of_this_process
+    device = ranks.device if ranks else choose_device(options.device)
+    with explains_lack_of_memory(device, "before the first step"):
+        return _prepare(options, voice, device, publisher, inbox)
+
+
+def _prepare(
+    options: TrainOptions, voice: Voice, device: torch.device, publisher: Publisher, inbox: Inbox
+) -> TrainingContext:
     network, recipe = options.network, recipe_named(voice.settings.recipe)
-    device, precision = _prepare_device(options, voice.settings, recipe, publisher)
+    _prepare_device(device, options, voice.settings, publisher)
     _remove_leftovers(voice, network, publisher)
     _warn_if_exposed(voice, publisher)
     # Before the features, which take long: a run that ends meanwhile, and is resumed without
@@ -98,10 +114,23 @@ def prepare(
     size = _checkpoint_bytes(spec, recipe)
     data = load_training_data(options, voice, size, publisher, inbox)
     store, held_out = data.store, data.held_out
-    learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     crop = recipe.crop_frames if network == "ssrn" else None
     batches = _batch_source(data.training, store, voice, network, recipe, crop)
+
+    def make_fresh(precision: torch.dtype) -> Learner:
+        return _make_learner(voice, spec, recipe, None, device, precision)
+
+    possible = possible_precisions(options.precision, device, exact=recipe.exact)
+    remembered = checkpoint.auto_precision if checkpoint else None
+    choice = PrecisionChoice(possible, device, remembered)
+    precision = choice.settle(make_fresh, batches, publisher)
+    if slow := slow_precision(precision, device):
+        publisher.warn(slow)
+    learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     batches.reseed(learner.recovery.salt)
+    if (ranks := Ranks.of_this_process) is not None:
+        lead(ranks, learner, voice, network, data)
+        report_ranks(ranks, publisher)
     _probe_memory(learner, batches, publisher)
     whole = _batch_source(held_out, store, voice, network, recipe, None)
     # The clip of middle length.
@@ -127,6 +156,7 @@ def prepare(
         corpus_change=report_corpus_change(
             voice, network, checkpoint, store.content, data.new_letters, publisher
         ),
+        auto_precision=choice.remembered,
     )
 
 
@@ -168,21 +198,19 @@ def _checkpoint_bytes(spec: NetworkSpec, recipe: Recipe) -> int:
 
 
 def _prepare_device(
-    options: TrainOptions, settings: VoiceSettings, recipe: Recipe, publisher: Publisher
-) -> tuple[torch.device, torch.dtype]:
-    """Choose the device and the numeric precision, make its steps repeatable, and publish both."""
-    device = choose_device(options.device)
+    device: torch.device, options: TrainOptions, settings: VoiceSettings, publisher: Publisher
+) -> None:
+    """Make the device's steps repeatable, and publish it."""
+    use_in_this_thread(device)
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
-    precision = choose_precision(options.precision, device, exact=recipe.exact)
     leave_a_core_for_the_screen()
     make_repeatable(device)
-    word = "bf16" if precision == torch.bfloat16 else "fp32"
-    publisher.update(device=describe_device(device), precision=word)
+    name, ranks = describe_device(device), Ranks.of_this_process
+    publisher.update(device=f"{ranks.place.ranks} × {name}" if ranks else name)
     if unused:
         publisher.warn(unused)
-    return device, precision
 
 
 def _remove_leftovers(voice: Voice, network: NetworkName, publisher: Publisher) -> None:
@@ -239,13 +267,8 @@ def _exposed_parts(voice: Voice) -> list[str]:
 def _probe_memory(learner: Learner, batches: BatchSource, publisher: Publisher) -> None:
     """Try the longest batch before the first step, so that too little memory shows now."""
     publisher.update(progress=Progress("trying the longest batch", 0, 1))
-    try:
+    with explains_lack_of_memory(learner.device, "for a single one of the longest clips"):
         learner.probe_memory(batches.longest())
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-        where = "for a single one of the longest clips"
-        raise EngineError(out_of_memory_message(learner, where, error)) from error
     if learner.micro_batches > 1:
         publisher.event(micro_batches_notice(learner), "warning")
 
@@ -290,13 +313,4 @@ def micro_batches_notice(learner: Learner) -> str:
         f"the memory of {learner.device} is too small for a whole batch: gradients are accumulated "
         f"over {learner.micro_batches} micro-batches from here on; same losses and dropout, but "
         f"slower"
-    )
-
-
-def out_of_memory_message(learner: Learner, where: str, error: BaseException) -> str:
-    """Say that not even a single clip fits, and what to do."""
-    reason = " ".join(str(error).split()) or type(error).__name__
-    return (
-        f"Out of memory on {learner.device} {where} ({reason}); stop other programs that use it, "
-        f"or make a voice with --preset small."
     )

@@ -1,6 +1,5 @@
 """How long training would take: a few real steps on this machine, and what the BBC measured."""
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,14 +13,16 @@ from engine.data.batches import Batch
 from engine.data.clips import METADATA, ClipShape
 from engine.machine.device import (
     choose_device,
-    choose_precision,
     describe_device,
     is_out_of_memory,
     leave_a_core_for_the_screen,
+    possible_precisions,
+    use_in_this_thread,
 )
 from engine.networks.specs import NetworkSpec, Text2MelSpec, size_of
 from engine.run.recipe import recipe_named
 from engine.training.learner import Learner
+from engine.training.precision import fastest_precision, timed_step
 from engine.voice.settings import VoiceSettings
 
 # Where in the corpus, sorted by length, the timed batches lie; the middle comes first, because
@@ -100,6 +101,7 @@ def with_estimates(
         InputError: there is no such device.
     """
     device = choose_device(request.device)
+    use_in_this_thread(device)
     leave_a_core_for_the_screen()
     published, measured = published_training(request), []
     for done, network in enumerate(request.steps):
@@ -145,26 +147,32 @@ def _measure(
     """
     settings = request.settings
     recipe = recipe_named(settings.recipe)
-    precision = choose_precision(request.precision, device, exact=recipe.exact)
-    learner = Learner(
-        request.spec(network),
-        recipe,
-        device=device,
-        precision=precision,
-        seed=1,
-        limits=settings.limits,
-    )
-    _make_interruptible(learner.network, cancelled)
+
+    def make_learner(precision: torch.dtype) -> Learner:
+        learner = Learner(
+            request.spec(network),
+            recipe,
+            device=device,
+            precision=precision,
+            seed=1,
+            limits=settings.limits,
+        )
+        _make_interruptible(learner.network, cancelled)
+        return learner
+
     size = min(recipe.batch_size, len(shapes))
     crop = recipe.crop_frames if network == "ssrn" else None
     batches = [
         _noise(network, clips, settings, crop).staged(device) for clips in _chosen(shapes, size)
     ]
+    possible = possible_precisions(request.precision, device, exact=recipe.exact)
+    precision, _ = fastest_precision(possible, device, make_learner, batches[0])
+    learner = make_learner(precision)
     for batch in (batches[-1], *batches) if device.type == "cuda" else batches[:1]:
-        _timed_step(learner, batch)
+        timed_step(learner, batch)
     seconds: list[float] = []
     for batch in batches[: len(_PLACES)]:
-        seconds.append(_timed_step(learner, batch))
+        seconds.append(timed_step(learner, batch))
         if sum(seconds) > _MAX_TIMED_SECONDS or cancelled():
             break
     machine = this_machine(describe_device(device))
@@ -206,12 +214,3 @@ def _noise(
         magnitude = torch.rand(shape_of_bins, generator=generator)
     mel = torch.rand((len(clips), longest, audio.n_mels), generator=generator)
     return Batch(text, characters, mel, frames, magnitude)
-
-
-def _timed_step(learner: Learner, batch: Batch) -> float:
-    """Seconds of one optimiser step, until the device has made it."""
-    start = time.perf_counter()
-    learner.step(batch, 1)
-    if learner.device.type == "cuda":
-        torch.cuda.synchronize(learner.device)
-    return time.perf_counter() - start

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
 from engine.machine.cloud.machine import SpotNews
-from engine.machine.device import is_out_of_memory
+from engine.machine.device import is_out_of_memory, out_of_memory_error
 from engine.run.commands import Continue, Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.curves import Losses
 from engine.run.options import TrainOptions
@@ -26,7 +26,7 @@ from engine.training.divergence import ADVICE, DivergedError, Divergence
 from engine.training.judging import Judging
 from engine.training.limits import Limits
 from engine.training.metrics import LOG_EVERY, Metrics
-from engine.training.setup import TrainingContext, out_of_memory_message
+from engine.training.setup import TrainingContext
 from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotDeadline, SpotWatch
 from engine.training.watchdog import Watchdog
@@ -109,8 +109,8 @@ class Trainer:
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
-            text = out_of_memory_message(self._learner, f"at step {self._state.step:,}", error)
-            raise EngineError(text) from error
+            where = f"at step {self._state.step:,}"
+            raise out_of_memory_error(self._learner.device, where, error) from error
         finally:
             self._cost.pause_training()
             # Nothing may write in the voice folder after this returns. Each is called

@@ -3,30 +3,31 @@
 import contextlib
 import os
 import threading
-from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
+import msgspec
 import numpy as np
 from msgspec import Meta
+from numpy.typing import NDArray
 
 from engine.errors import EngineError, InputError
 from engine.files import append_line, fsync, make_folder, plain_file, write_whole
-from engine.run.curves import RECENT_STEPS, LossCurve, Losses
+from engine.run.curves import LossCurve, Losses
 from engine.run.stop import MAX_STEPS
-from engine.serialization import from_json, to_json
+from engine.serialization import from_json, to_json, whole_json_lines
+from engine.voice.loss_curve import CurveBuilder
 
 EVALUATE_EVERY = 100
 """Steps between evaluations of the held-out clips."""
-# Points of the curve that the screen draws; a terminal has fewer columns.
-_MAX_POINTS = 400
 # Lines that wait in memory for a disk that takes none; beyond them the oldest go.
 _MAX_WAITING = 20_000
-# No line of ours is as long.
-_MAX_LINE_BYTES = 2**16
+# Bytes that are read at once; no line of ours is as long.
+_BLOCK = 2**21
 # A hundred million steps take less; a file of holes can have any number, which would all be read.
 _MAX_BYTES = 2**30
 
@@ -34,8 +35,7 @@ _Loss = Annotated[float, Meta(ge=-1e30, le=1e30)]
 """No loss comes near the limits, and a curve of those that did could not be drawn."""
 
 
-@dataclass(frozen=True)
-class _Line:
+class _Line(msgspec.Struct, gc=False):
     """A line of the file: a logged step, or a note, as far as it is read back."""
 
     step: Annotated[int, Meta(ge=0, le=MAX_STEPS)]
@@ -62,12 +62,21 @@ class LoggedStep:
         return Losses(self.loss, self.l1, self.divergence, self.attention)
 
 
-class _StoredLine(NamedTuple):
-    """A line, its bytes without the end of the line, and where they end in the file."""
+class _WaitingLine(NamedTuple):
+    """A line that the file does not have yet, and its bytes without the end of the line."""
 
     line: _Line
     raw: bytes
-    end: int = 0
+
+
+_Stored = NDArray[np.void]
+"""Lines of a file that can be read, in its order."""
+# NaN for the loss of a note, and for a held-out loss where none was evaluated; the first byte of a
+# line, and the one behind its end.
+_STORED = np.dtype(
+    [("step", "i8"), ("loss", "f8"), ("held_out", "f8"), ("start", "i8"), ("end", "i8")]
+)
+_NO_LINES = np.empty(0, _STORED)
 
 
 def held_out_losses(path: Path, steps: Sequence[int]) -> dict[int, float]:
@@ -80,62 +89,27 @@ def held_out_losses(path: Path, steps: Sequence[int]) -> dict[int, float]:
         InputError: the history at `path` is larger than any, or cannot be read.
     """
     try:
-        known = dict(_evaluations(path))
+        state = path.stat()
+        evaluated, known = _evaluations(path, (state.st_ino, state.st_size, state.st_mtime_ns))
     except FileNotFoundError:
         return {}
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.") from error
-    evaluated = sorted(known)
     found = {}
     for step in steps:
         last = bisect_right(evaluated, step) - 1
         if last >= 0 and step - evaluated[last] < EVALUATE_EVERY:
-            found[step] = known[evaluated[last]]
+            found[step] = known[last]
     return found
 
 
-def _evaluations(path: Path) -> Iterator[tuple[int, float]]:
-    """Steps and held-out losses in the order of the file: of a step that was repeated, the last."""
-    for raw in _raw_lines(path):
-        # Nine lines of ten have none, and need no parsing.
-        if b'"held_out":null' not in raw and (line := _parse(raw)) and line.held_out is not None:
-            yield line.step, line.held_out
-
-
-class _Series:
-    """Values over steps."""
-
-    def __init__(self) -> None:
-        self.steps = array("q")
-        self.values = array("d")
-
-    def add(self, step: int, value: float | None) -> None:
-        if value is not None:
-            self.steps.append(step)
-            self.values.append(value)
-
-    def thinned(self) -> tuple[tuple[int, ...], tuple[float, ...]]:
-        """At most `_MAX_POINTS` steps, and the means of as many values up to each."""
-        per_point = 1
-        while len(self.steps) >= per_point * _MAX_POINTS:
-            per_point *= 2
-        end = len(self.steps) // per_point * per_point
-        means = np.array(self.values[:end]).reshape(-1, per_point).mean(axis=1)
-        return tuple(self.steps[per_point - 1 : end : per_point]), tuple(means.tolist())
-
-    def last(self, steps: int) -> "_Series":
-        """The part of the last so many steps."""
-        start = bisect_left(self.steps, self.steps[-1] - steps) if self.steps else 0
-        part = _Series()
-        part.steps, part.values = self.steps[start:], self.values[start:]
-        return part
-
-
-def _curve(losses: _Series, held_out: _Series) -> LossCurve:
-    best = min(held_out.values, default=None)
-    best_step = 0 if best is None else held_out.steps[held_out.values.index(best)]
-    recent = losses.last(RECENT_STEPS).thinned()
-    return LossCurve(*losses.thinned(), *held_out.thinned(), best, best_step, *recent)
+@lru_cache(maxsize=2)
+def _evaluations(path: Path, _state: tuple[int, int, int]) -> tuple[list[int], list[float]]:
+    """Steps and held-out losses, the last of a step that was repeated; kept for this state."""
+    lines = _read_stored(path)
+    lines = lines[~np.isnan(lines["held_out"])]
+    lines = lines[_up_to(lines, MAX_STEPS)]
+    return lines["step"].tolist(), lines["held_out"].tolist()
 
 
 def read_curve(path: Path) -> LossCurve:
@@ -144,17 +118,13 @@ def read_curve(path: Path) -> LossCurve:
     Raises:
         InputError: the file is larger than any history, or cannot be read.
     """
-    losses, held_out = _Series(), _Series()
     try:
-        latest = {one.line.step: one.line for one in _read_lines(path) if one.line.loss is not None}
+        lines = _read_stored(path)
     except FileNotFoundError:
-        latest = {}
+        return LossCurve()
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}.") from error
-    for step in sorted(latest):
-        losses.add(step, latest[step].loss)
-        held_out.add(step, latest[step].held_out)
-    return _curve(losses, held_out)
+    return _draw(lines[_up_to(lines, MAX_STEPS)]).curve()
 
 
 def logged_steps(path: Path, up_to: int) -> Iterator[LoggedStep]:
@@ -166,7 +136,7 @@ def logged_steps(path: Path, up_to: int) -> Iterator[LoggedStep]:
     """
     if not path.exists():
         return
-    for raw in _raw_lines(path):
+    for raw in (line for block in _blocks(path) for line in block.split(b"\n")):
         with contextlib.suppress(InputError):  # a note, or a line that was cut off
             line = from_json(raw, LoggedStep, "history")
             if line.step <= up_to:
@@ -193,8 +163,8 @@ class History:
         """Where the file is; whoever moves the voice changes it here."""
         # Held while the file is changed, which may take long; not needed to add a line.
         self._writing = threading.Lock()
-        self._waiting: list[_StoredLine] = []
-        self._losses, self._held_out = _Series(), _Series()
+        self._waiting: list[_WaitingLine] = []
+        self._curve = _draw(_NO_LINES)
         self.last_step: int | None = None
         """The last step that the file had when it was opened, saved or not."""
         try:
@@ -207,12 +177,12 @@ class History:
     @property
     def curve(self) -> LossCurve:
         """The whole run in a few hundred points."""
-        return _curve(self._losses, self._held_out)
+        return self._curve.curve()
 
     @property
     def last_held_out(self) -> float | None:
         """The newest loss on the held-out set; None before the first."""
-        return self._held_out.values[-1] if self._held_out.values else None
+        return self._curve.last_held_out
 
     def add(
         self, step: int, losses: Losses, learning_rate: float, held_out: float | None = None
@@ -231,7 +201,7 @@ class History:
 
     def _append(self, line: _Line, fields: dict[str, object]) -> None:
         self._draw(line)
-        self._waiting.append(_StoredLine(line, to_json(fields)))
+        self._waiting.append(_WaitingLine(line, to_json(fields)))
 
     def flush(self) -> None:
         """Write what waits; what comes to wait meanwhile is for the next call.
@@ -272,7 +242,7 @@ class History:
         """
         with self._writing:
             self._waiting = [line for line in self._waiting if line.line.step <= step]
-            self._losses, self._held_out = _Series(), _Series()
+            self._curve = _draw(_NO_LINES)
             try:
                 self._read(step)
             except OSError as error:
@@ -280,60 +250,107 @@ class History:
                     f"The history {self.path} cannot be cut back: {error.strerror}."
                 ) from error
             finally:
-                for line in self._waiting:
-                    self._draw(line.line)
+                for line, _ in self._waiting:
+                    self._draw(line)
 
     def _draw(self, line: _Line) -> None:
-        self._losses.add(line.step, line.loss)
-        self._held_out.add(line.step, line.held_out)
+        if line.loss is not None:
+            self._curve.add(line.step, line.loss, line.held_out)
 
     def _read(self, up_to: int) -> None:
-        """Remember the last line of every step up to one, and leave the file with these alone."""
+        """Draw the last line of every step up to one, and leave the file with these alone."""
         if not self.path.exists():
             return
-        lines = list(_read_lines(self.path))
-        self.last_step = max((one.line.step for one in lines), default=None)
-        latest = {one.line.step: one for one in lines if one.line.loss is not None}
-        kept = [
-            one
-            for one in sorted(lines, key=lambda one: one.line.step)
-            if one.line.step <= up_to and (one.line.loss is None or one is latest[one.line.step])
-        ]
-        end = kept[-1].end if kept else 0
-        if kept != lines[: len(kept)]:
-            content = b"".join(one.raw + b"\n" for one in kept)
+        lines = _read_stored(self.path)
+        self.last_step = int(lines["step"].max()) if len(lines) else None
+        numbers = _up_to(lines, up_to)
+        kept = lines[numbers]
+        end = int(kept["end"][-1]) if len(kept) else 0
+        if not np.array_equal(numbers, np.arange(len(numbers))):
+            with plain_file(self.path) as file:
+                old = file.read(_MAX_BYTES)
+            content = b"".join(old[one["start"] : one["end"] - 1] + b"\n" for one in kept)
             write_whole(self.path, content, make_folders=False)
         elif self.path.stat().st_size > end:
             # Shortening takes no room, of which there may be none.
             os.truncate(self.path, end)
-        for one in kept:
-            self._draw(one.line)
+        self._curve = _draw(kept)
 
 
-def _read_lines(path: Path) -> Iterator[_StoredLine]:
-    """The lines of a history that can be read; not the one that a dying process left unfinished."""
-    end = 0
-    for raw in _raw_lines(path):
-        end += len(raw)
-        if raw.endswith(b"\n") and (line := _parse(raw)) is not None:
-            yield _StoredLine(line, raw[:-1], end)
+def _draw(lines: _Stored) -> CurveBuilder:
+    """The curve of lines that have each logged step once, in order."""
+    logged = lines[~np.isnan(lines["loss"])]
+    return CurveBuilder(logged["step"], logged["loss"], logged["held_out"])
 
 
-def _raw_lines(path: Path) -> Iterator[bytes]:
+def _up_to(lines: _Stored, step: int) -> NDArray[np.intp]:
+    """The numbers of the notes and, of each logged step, the last line, in the order of steps."""
+    chosen = np.isnan(lines["loss"])
+    logged = np.flatnonzero(~chosen)[::-1]
+    _, newest = np.unique(lines["step"][logged], return_index=True)
+    chosen[logged[newest]] = True
+    kept = np.flatnonzero(chosen & (lines["step"] <= step))
+    return kept[np.argsort(lines["step"][kept], kind="stable")]
+
+
+def _read_stored(path: Path) -> _Stored:
+    """The lines that can be read.
+
+    Raises:
+        OSError: the file cannot be read.
+        InputError: it is larger than any history.
+    """
+    blocks, start = [_NO_LINES], 0
+    for raw in _blocks(path):
+        blocks.append(_parse(raw, start))
+        start += len(raw)
+    return np.concatenate(blocks)
+
+
+def _blocks(path: Path) -> Iterator[bytes]:
+    """The file in pieces that end with a line; of a line without end, as much as is read at once.
+
+    Such a line is none of ours.
+    """
     with plain_file(path) as file:
         if os.fstat(file.fileno()).st_size > _MAX_BYTES:
             raise InputError(
                 f"{path} is too large (maximum {_MAX_BYTES:,} bytes); move it away: "
                 f"training goes on without its curve"
             )
-        # Of a line without end, no more than a piece is in memory; it is no line of ours.
-        while raw := file.readline(_MAX_LINE_BYTES):
-            yield raw
+        rest = b""
+        while piece := file.read(_BLOCK):
+            block = rest + piece
+            end = block.rfind(b"\n") + 1 or len(block)
+            rest = block[end:]
+            yield block[:end]
+        yield rest
 
 
-def _parse(raw: bytes) -> _Line | None:
+def _parse(raw: bytes, start: int) -> _Stored:
+    """The lines of a block that begins at a byte of the file; the last may lack its end."""
+    raw = raw if raw.endswith(b"\n") else raw + b"\n"
+    letters = np.frombuffer(raw, np.uint8)
+    ends = np.flatnonzero(letters == ord("\n")) + 1
+    starts = np.concatenate(([0], ends))[: len(ends)]
+    lines: Sequence[_Line] = ()
+    # Otherwise the decoder may find other values than one in each line.
+    if (letters[starts] == ord("{")).all():
+        lines = whole_json_lines(raw, _Line)
+    if len(lines) != len(ends):
+        lines = [_parse_line(line) for line in raw.split(b"\n")[:-1]]
+    found = np.empty(len(ends), _STORED)
+    found["step"] = [line.step for line in lines]
+    # Where there is none, NumPy makes NaN of it.
+    found["loss"] = [line.loss for line in lines]
+    found["held_out"] = [line.held_out for line in lines]
+    found["start"], found["end"] = start + starts, start + ends
+    return found[[line.loss is not None or line.note is not None for line in lines]]
+
+
+def _parse_line(raw: bytes) -> _Line:
+    """Read a line; an empty one where that cannot be done."""
     try:
-        line = from_json(raw, _Line, "history")
+        return from_json(raw, _Line, "history")
     except InputError:
-        return None
-    return None if line.loss is None and line.note is None else line
+        return _Line(0)

@@ -11,12 +11,11 @@ from typing import Annotated
 from msgspec import Meta
 
 from engine.choices import NetworkName
-from engine.errors import InputError
 from engine.files import append_line, read_plain, write_whole
 from engine.run.evaluation import Misreading
 from engine.run.sample import Sample
 from engine.run.stop import MAX_STEPS
-from engine.serialization import from_json, to_json
+from engine.serialization import from_json_lines, to_json
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
@@ -87,11 +86,9 @@ def read_samples(voice: Voice) -> list[Sample]:
         _log.warning("the samples of earlier runs are not listed: %s", error)
         return []
     found: dict[str, Sample] = {}
-    for text in content.split(b"\n"):
-        try:
-            line = from_json(text, _Line, _LIST)
-        except InputError:
-            continue  # blank, or cut off by the end of a process
+    for line in from_json_lines(content, _Line):
+        if line is None:
+            continue  # cut off by the end of a process
         sample = _sample(voice, line)
         name = sample.path.name
         if name in found and found[name].time != sample.time:

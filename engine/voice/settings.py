@@ -14,7 +14,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import Array, Item
 
 from engine.choices import CleanerName, NetworkName, PresetName, RecipeName
-from engine.data.audio import MAX_FFT, AudioSpec
+from engine.data.audio_spec import MAX_FFT, AudioSpec
 from engine.data.clips import Limits
 from engine.data.metadata import clip_id_of
 from engine.errors import InputError

@@ -21,7 +21,7 @@ from msgspec import Meta
 from engine.errors import EngineError, InputError
 from engine.files import append_line, open_private, read_plain
 from engine.run.stop import MAX_STEPS
-from engine.serialization import from_json, to_json
+from engine.serialization import from_json_lines, to_json
 
 _log = logging.getLogger(__name__)
 
@@ -178,7 +178,7 @@ class SpendLog:
         added = added[: added.rfind("\n") + 1]
         if int(size) > len(log) or not lines.startswith(added):
             return []
-        missing = map(_parse, lines[len(added) :].split("\n"))
+        missing = from_json_lines(lines[len(added) :].encode(), SpendEntry)
         return [entry for entry in missing if entry is not None]
 
     def add_open_entries(self) -> list[SpendEntry]:
@@ -198,8 +198,9 @@ class SpendLog:
 
     @cached_property
     def _lines(self) -> list[tuple[int, SpendEntry | None]]:
-        lines = self._read().decode(errors="replace").split("\n")
-        return [(number, _parse(line)) for number, line in enumerate(lines, 1) if line.strip()]
+        content = self._read().decode(errors="replace").encode()
+        numbers = [number for number, line in enumerate(content.split(b"\n"), 1) if line.strip()]
+        return [*zip(numbers, from_json_lines(content, SpendEntry), strict=True)]
 
     def _read(self) -> bytes:
         try:
@@ -219,11 +220,3 @@ class SpendLog:
 
 def _line(entry: SpendEntry) -> str:
     return to_json(entry).decode()
-
-
-def _parse(line: str) -> SpendEntry | None:
-    """Read a line; None where it is damaged, or was cut off with a dying process."""
-    try:
-        return from_json(line, SpendEntry, "spend")
-    except InputError:
-        return None

@@ -37,10 +37,10 @@ def test_a_recogniser_understands_the_bundled_voice() -> None:
     assert len(sentences) == 40
     speaker = open_speaker(Voice.open(DEMO_VOICE))
     wrong = []
-    # Every other one, heard among all.
-    for index in range(0, 40, 2):
+    # Every fourth one, heard among all.
+    for index in range(0, 40, 4):
         said = speaker.speak(sentences[index])
         assert not speaker.note(said, sentences[index])
         heard = intelligibility.recognise(said.waveform, said.sample_rate, sentences)
         wrong += [sentences[index]] if heard != index else []
-    assert len(wrong) <= 2, wrong
+    assert len(wrong) <= 1, wrong

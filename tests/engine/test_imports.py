@@ -9,7 +9,7 @@ from paths import ROOT
 pytestmark = pytest.mark.slow
 
 FRONT = ("session", "preflight", "run.commands", "run.options", "run.stop", "run.snapshot")
-HEAVY = {"torch", "librosa", "numba", "scipy", "safetensors"}
+HEAVY = {"numpy", "torch", "librosa", "numba", "scipy", "safetensors", "google_crc32c"}
 
 
 def test_first_screen_needs_nothing_heavy():

@@ -153,13 +153,15 @@ LIGHT = """
 import asyncio, sys
 sys.path.insert(0, sys.argv[1])
 from tui.cli import app
-for arguments in (["--help"], ["train", "--help"], ["info", sys.argv[2]]):
+def run(*arguments):
     try:
         app(arguments)
     except SystemExit as end:
         assert not end.code, end.code
-    assert arguments[-1] != "--help" or "numpy" not in sys.modules
-import tui.process.run, tui.process.headless
+run("train", "--help")
+import tui.process.run, tui.process.headless, tui.app
+assert not {"numpy", "http.client", "engine.text.english"} & sys.modules.keys()
+run("info", sys.argv[2])
 from fake_session import preparing
 from seeing import opened
 

@@ -68,4 +68,4 @@ def demo(
         notify=parse_addresses(notify or ()),
         hold=hold,
     )
-    return run_training(make_options, headless=headless, ascii_only=ascii_only)
+    return run_training(make_options, device=device, headless=headless, ascii_only=ascii_only)

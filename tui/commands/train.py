@@ -9,6 +9,7 @@ import typer
 
 from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
 from engine.errors import InputError
+from engine.jobs.ranks import place
 from engine.mirror.address import EXAMPLES, is_mirror
 from engine.run.notifier import parse_addresses
 from engine.run.options import TrainOptions, parse_budget_option, parse_price, parse_stop_option
@@ -127,7 +128,8 @@ def train(
     precision: Annotated[
         Precision,
         typer.Option(
-            help="Numeric precision. auto uses bf16 where supported; --recipe bbc always uses fp32."
+            help="Numeric precision. auto times a step in each that the device has and takes the "
+            "fastest; --recipe bbc always uses fp32."
         ),
     ] = "auto",
     device: DeviceOption = "auto",
@@ -198,7 +200,9 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
-    return run_training(lambda: _restore(options), headless=headless, ascii_only=ascii_only)
+    return run_training(
+        lambda: _restore(options), device=device, headless=headless, ascii_only=ascii_only
+    )
 
 
 def _voice_folder(voice: Path | None, dataset: Path | None) -> Path:
@@ -232,9 +236,17 @@ def _restore(options: TrainOptions) -> TrainOptions:
 
 
 def run_training(
-    make_options: Callable[[], TrainOptions], *, headless: bool, ascii_only: bool | None
+    make_options: Callable[[], TrainOptions],
+    *,
+    device: str,
+    headless: bool,
+    ascii_only: bool | None,
 ) -> int:
     """Train, with a screen where there is a terminal; return the exit code."""
+    if (here := place()) is not None:
+        from tui.process.ranks import train_as_rank
+
+        return train_as_rank(here, make_options, device)
     if not headless and has_terminal():
         from tui.process.run import train_with_screen
 

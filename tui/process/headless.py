@@ -155,7 +155,9 @@ def line_about(snapshot: Snapshot) -> str:
         parts.append(f"lr {formatting.learning_rate(snapshot.learning_rate)} {factor}".rstrip())
     if snapshot.skipped:
         parts.append(f"{plural(snapshot.skipped, 'step')} skipped")
-    if snapshot.steps_per_second:
+    if snapshot.warm_up:
+        parts.append(snapshot.warm_up)
+    elif snapshot.steps_per_second:
         parts.append(formatting.speed(snapshot.steps_per_second))
     parts.extend(_stop(snapshot))
     parts.extend(_spend(snapshot))

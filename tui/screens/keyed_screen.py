@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Footer, Static
 from textual.widgets._footer import FooterKey
 
+from engine.run.snapshot import Snapshot
 from tui.keys import Key, Moment, find
 from tui.screens.dialog import Dialog
 
@@ -37,6 +38,10 @@ class KeyedScreen(Screen[None]):
     @property
     def moment(self) -> Moment:
         """What decides which keys do something now."""
+        raise NotImplementedError
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Follow the run."""
         raise NotImplementedError
 
     def say(self, text: str, severity: str = "information") -> None:

@@ -23,15 +23,9 @@ from tui.audio.listening import Listening
 from tui.keys import KEYS, Key, Moment
 from tui.process.endings import ExitReason
 from tui.process.remote import Host
-from tui.screens.advice_dialog import AdviceDialog
-from tui.screens.check_screen import CheckScreen
 from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeysFooter
-from tui.screens.quit_dialog import QuitDialog
 from tui.screens.sample_actions import SampleActions
-from tui.screens.scores_screen import ScoresScreen
-from tui.screens.sentence_dialog import SentenceDialog
-from tui.screens.stop_dialog import StopDialog
 from tui.widgets.attention_view import AttentionView
 from tui.widgets.checkpoints import Checkpoints
 from tui.widgets.log_panel import LogPanel
@@ -98,7 +92,7 @@ class RunScreen(SampleActions):
         yield self.panels
         yield KeysFooter()
 
-    def show(self, snapshot: Snapshot, *, plots: bool, covered: bool = False) -> None:
+    def show(self, snapshot: Snapshot, *, plots: bool = True, covered: bool = False) -> None:
         """Show a snapshot; the plots, which cost more, only with `plots`.
 
         Under another screen (`covered`) only events and samples are followed: Textual would
@@ -186,13 +180,21 @@ class RunScreen(SampleActions):
         self.panels.bring(self.attention)
         self.attention.turn(1)
 
+    # What a key opens is imported then: it takes as long as the rest of the first picture.
+
     def action_check(self) -> None:
+        from tui.screens.check_screen import CheckScreen
+
         self.app.push_screen(CheckScreen(self, self.snapshot))
 
     def action_scores(self) -> None:
+        from tui.screens.scores_screen import ScoresScreen
+
         self.app.push_screen(ScoresScreen(self, self.snapshot))
 
     def action_why(self) -> None:
+        from tui.screens.advice_dialog import AdviceDialog
+
         self.app.push_screen(AdviceDialog(self.snapshot), self._take_why)
 
     def _take_why(self, wants_scores: bool | None) -> None:
@@ -235,6 +237,8 @@ class RunScreen(SampleActions):
         self.ask(PlotAttention(), "attention plot requested")
 
     def action_stop_at(self) -> None:
+        from tui.screens.stop_dialog import StopDialog
+
         self.app.push_screen(StopDialog(self.snapshot, self.now), self._take_stop)
 
     def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
@@ -242,6 +246,8 @@ class RunScreen(SampleActions):
             self.change(answer, "new budget" if isinstance(answer, SetBudget) else "new stop")
 
     def action_sentence(self) -> None:
+        from tui.screens.sentence_dialog import SentenceDialog
+
         snapshot = self.snapshot
         dialog = SentenceDialog(snapshot.sentences, snapshot.voice_folder)
         self.app.push_screen(dialog, self._take_sentences)
@@ -261,6 +267,8 @@ class RunScreen(SampleActions):
         elif snapshot.phase is Phase.STOPPING or alone_at_stop:
             self._take_leaving("stop")
         else:
+            from tui.screens.quit_dialog import QuitDialog
+
             self.app.push_screen(QuitDialog(snapshot), self._take_leaving)
 
     def _take_leaving(self, answer: str | None) -> None:

@@ -1,15 +1,17 @@
 """What the keys for samples do: speak, play, fetch, compare."""
 
-from engine.advice.comparisons import Standing
+from typing import TYPE_CHECKING
+
 from engine.choices import NETWORK_TITLES
 from engine.run.commands import Audition, Command
 from tui.keys import find
-from tui.screens.blind_screen import BlindScreen
 from tui.screens.hearing import HearingScreen
-from tui.screens.listen_dialog import ListenDialog
 from tui.widgets.panels import Panels
 from tui.widgets.sample_rows import SampleRow
 from tui.widgets.samples import Samples
+
+if TYPE_CHECKING:
+    from engine.advice.comparisons import Standing
 
 
 class SampleActions(HearingScreen):
@@ -90,6 +92,8 @@ class SampleActions(HearingScreen):
 
     def action_listen(self) -> None:
         """Show the address of the listening page."""
+        from tui.screens.listen_dialog import ListenDialog
+
         self.app.push_screen(ListenDialog())
 
     def action_mark(self) -> None:
@@ -109,10 +113,12 @@ class SampleActions(HearingScreen):
 
     def action_compare(self) -> None:
         """Compare the marked checkpoints, or all there are, without saying which is which."""
+        from tui.screens.blind_screen import BlindScreen
+
         steps = [step for _, step in self.samples.marked]
         self.app.push_screen(BlindScreen(self, steps), self._take_standing)
 
-    def _take_standing(self, standing: Standing | None) -> None:
+    def _take_standing(self, standing: "Standing | None") -> None:
         if standing is not None and standing.answers:
             self.say(f"comparison: {standing.words}")
 

@@ -133,7 +133,7 @@ def _gpu(snapshot: Snapshot) -> list[Part]:
     temperature = "" if gpu.temperature is None else f"{gpu.temperature} °C"
     power = "" if gpu.power is None else f"{gpu.power:.0f} W"
     return [
-        Part(f"{gpu.utilisation} %", rank=3),
+        Part("" if gpu.utilisation is None else f"{gpu.utilisation} %", rank=3),
         Part(formatting.gigabytes(gpu.memory_used, gpu.memory_total), rank=4, gap="  "),
         Part(temperature, hot, rank=5, gap="  "),
         Part(power, rank=6, gap="  "),
@@ -237,7 +237,11 @@ def money_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
 def _speed(snapshot: Snapshot, silent: float | None) -> list[Part]:
     if silent is not None:
         return [Part(f"no step for {duration(silent)}", "bold $warning", rank=1)]
-    if not snapshot.steps_per_second or snapshot.phase is not Phase.TRAINING:
+    if snapshot.phase is not Phase.TRAINING:
+        return []
+    if snapshot.warm_up:
+        return [Part(snapshot.warm_up, "$quiet", rank=2)]
+    if not snapshot.steps_per_second:
         return []
     return [Part(formatting.speed(snapshot.steps_per_second), "bold", rank=2)]
 

@@ -179,7 +179,7 @@ def test_a_malformed_message_ends_that_connection_alone(run, until, sent, client
 
 def test_a_screen_of_an_earlier_version_gets_a_line_it_reads(run, client):
     raw = client(run.folder, b'{"v":3,"kind":"Hello","role":"screen"}\n')
-    assert raw.socket.makefile("rb").readline() == b'{"v":8}\n'
+    assert raw.socket.makefile("rb").readline() == b'{"v":9}\n'
     raw.close()
 
 

@@ -12,12 +12,13 @@ from engine.errors import InputError
 from engine.machine import device as devices
 from engine.machine.device import (
     choose_device,
-    choose_precision,
     compute_on_one_thread,
     describe_device,
     gpu_uuid,
     leave_a_core_for_the_screen,
     make_repeatable,
+    possible_precisions,
+    slow_precision,
     unused_gpu,
 )
 from engine.machine.gpu import GpuMonitor
@@ -39,17 +40,15 @@ def test_a_device_that_is_not_there_is_bad_input(asked):
         choose_device(asked)
 
 
-def test_arithmetic_is_as_asked():
-    assert choose_precision("fp32", CPU) == torch.float32
-    assert choose_precision("bf16", CPU) == torch.bfloat16
-    assert choose_precision("auto", CPU) in (torch.float32, torch.bfloat16)
-    assert choose_precision("bf16", CPU, exact=True) == torch.bfloat16
-
-
-def test_an_exact_recipe_stays_in_single_precision(monkeypatch):
+def test_only_what_the_device_computes_in_is_possible(monkeypatch):
+    bf16, fp32 = torch.bfloat16, torch.float32
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
-    assert choose_precision("auto", CPU) == torch.bfloat16
-    assert choose_precision("auto", CPU, exact=True) == torch.float32
+    assert possible_precisions("auto", CPU) == (bf16, fp32)
+    assert possible_precisions("auto", CPU, exact=True) == (fp32,)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert possible_precisions("auto", CPU) == (fp32,)
+    assert possible_precisions("bf16", CPU, exact=True) == (bf16,)
+    assert possible_precisions("fp32", CPU) == (fp32,)
 
 
 def test_one_core_is_left_and_few_threads_stay_few():
@@ -103,25 +102,46 @@ def test_a_gpu_that_torch_has_no_code_for_is_told(seen_gpu):
     assert unused_gpu("cpu", CPU) == ""
 
 
+TOO_OLD = "The NVIDIA driver on your system is too old (found version 12020)."
+ERROR = "Unexpected error from cudaGetDeviceCount(). Error "
+
+
 @pytest.mark.parametrize(
-    ("cuda", "version", "why"),
+    ("said", "chosen", "why"),
     [
-        ("13.0", "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue", "550.54.15"),
-        ("13.0", None, "a driver of unknown version"),
-        (None, None, "is a CPU-only build"),
+        (TOO_OLD, None, "requires a driver for CUDA 13.0, and this machine has driver 550.54.15"),
+        ("No CUDA GPUs are available", "7", "CUDA_VISIBLE_DEVICES is '7', which names no GPU"),
+        ("No CUDA GPUs are available", None, "a container wants `--gpus all`"),
+        (f"{ERROR}802: system not yet initialized", None, "start nvidia-fabricmanager"),
+        (f"{ERROR}803: system has unsupported display driver", None, "reboot the machine"),
+        (f"{ERROR}46: device is busy", "0", "CUDA says: Unexpected error"),
     ],
 )
-def test_a_gpu_that_torch_cannot_use_is_reported(monkeypatch, tmp_path, cuda, version, why):
+def test_a_gpu_that_torch_cannot_use_is_reported(monkeypatch, tmp_path, said, chosen, why):
+    def refuse():
+        raise RuntimeError(f"{said}\nmore of it")
+
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    monkeypatch.setattr(torch.version, "cuda", cuda)
-    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    monkeypatch.setattr(torch.cuda, "init", refuse)
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(devices, "_CONTROL", tmp_path / "nvidiactl")
     monkeypatch.setattr(devices, "_DRIVER", tmp_path / "version")
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if chosen is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", chosen)
     assert unused_gpu("auto", CPU) == ""
     (tmp_path / "nvidiactl").touch()
-    if version is not None:
-        (tmp_path / "version").write_text(f"{version}\nGCC version: 12\n")
+    module = "NVRM version: NVIDIA UNIX x86_64 Kernel Module  550.54.15  Tue"
+    (tmp_path / "version").write_text(f"{module}\nGCC version: 12\n")
     assert why in unused_gpu("auto", CPU)
+    with pytest.raises(InputError, match="--device is cuda:0") as refused:
+        choose_device("cuda:0")
+    assert why in str(refused.value)
+    assert "more of it" not in str(refused.value)
+    monkeypatch.setattr(torch.version, "cuda", None)
+    assert "is a CPU-only build" in unused_gpu("auto", CPU)
+    (tmp_path / "version").unlink()
+    assert devices._driver() == "a driver of unknown version"
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     assert unused_gpu("auto", CPU) == ""
 
@@ -189,6 +209,40 @@ def test_a_driver_that_fails_for_long_is_left_alone(monkeypatch):
     assert [monitor.read() for _ in range(9)] == [None] * 9
     assert monitor.absent.startswith("NVML does not answer")
     assert len(driver.answers) == 4
+
+
+def test_a_slice_of_a_gpu_has_memory_and_no_use(monkeypatch):
+    """MIG: NVML knows it by another word, and some readings are of the whole GPU alone."""
+    driver = OddDriver(4, 2)
+
+    def handle(uuid):
+        if uuid != "MIG-1":
+            raise driver.NVMLError("Not Found")
+        return "slice"
+
+    def temperature(gpu, kind):
+        return {"whole": 60}[gpu]
+
+    def use(gpu):
+        raise driver.NVMLError("Not Supported")
+
+    driver.nvmlDeviceGetHandleByUUID = handle
+    driver.nvmlDeviceGetDeviceHandleFromMigDeviceHandle = {"slice": "whole"}.get
+    driver.nvmlDeviceGetTemperature, driver.nvmlDeviceGetUtilizationRates = temperature, use
+    driver.nvmlDeviceGetPowerUsage = lambda gpu: 90_000
+    monkeypatch.setitem(sys.modules, "pynvml", driver)
+    reading = GpuMonitor("GPU-1").read()
+    assert (reading.utilisation, reading.temperature, reading.power) == (None, 60, 90.0)
+    assert reading.memory_used == 4
+    assert GpuMonitor("GPU-2").absent == "NVML does not answer: Not Found"
+
+
+def test_imitated_arithmetic_is_warned_of(seen_gpu, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert "imitates bf16, which is slow; --precision fp32" in slow_precision(torch.bfloat16, CPU)
+    assert slow_precision(torch.float32, CPU) == ""
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert slow_precision(torch.bfloat16, CPU) == ""
 
 
 @needs_gpu

@@ -12,6 +12,7 @@ from engine.run.options import TrainOptions
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop
 from engine.session import Session
+from engine.training import precision
 
 pytestmark = pytest.mark.slow
 
@@ -91,3 +92,23 @@ def test_where_nothing_is_paid_it_is_told(make_voice, run_to_one, training):
     assert session.error is None
     assert (snapshot.phase, snapshot.step) == (Phase.STOPPED, 1)
     assert any("the GPU is not used" in text for text in training.texts(snapshot))
+
+
+def test_auto_times_each_precision_and_keeps_to_the_fastest(make_voice, training, monkeypatch):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    voice, seconds = make_voice(), {torch.float32: 0.5, torch.bfloat16: 2.0}
+    monkeypatch.setattr(precision, "timed_step", lambda learner, _: seconds[learner.precision])
+
+    def train(stop):
+        session = Session(TrainOptions(voice.folder, device="cpu", stop=parse_stop(stop)))
+        session.start()
+        snapshot = training.end(session)
+        assert (snapshot.failure, snapshot.step) == ("", int(stop))
+        return snapshot.precision, [text for text in training.texts(snapshot) if "times" in text]
+
+    assert train("1") == ("fp32", ["fp32: 4.0 times as fast as bf16 here"])
+    # On the same device a resumed run makes the same steps, whatever a clock would say now.
+    seconds[torch.bfloat16] = 0.25
+    assert train("2") == ("fp32", [])
+    monkeypatch.setattr(precision, "model_of", lambda device: "another")
+    assert train("3") == ("bf16", ["bf16: 2.0 times as fast as fp32 here"])

@@ -6,7 +6,7 @@ import pytest
 
 from engine.errors import EngineError
 from engine.run.curves import Losses
-from engine.voice.history import History
+from engine.voice.history import History, held_out_losses
 
 
 @pytest.fixture
@@ -195,3 +195,23 @@ def test_the_best_held_out_loss_follows_a_rollback(path, history):
     assert (again.curve.best, again.curve.best_step) == (0.51, 200)
     again.cut_back(100)
     assert (again.curve.best, again.curve.best_step) == (0.7, 100)
+
+
+def test_a_history_of_many_blocks_is_read_exactly(path):
+    """Blocks without damage are decoded at once, the others line by line."""
+    whole = {10 * k: 1 / k for k in range(1, 30_001)}
+    raw = [
+        json.dumps({"step": step, "loss": loss, "held_out": None if step % 100 else loss / 3})
+        for step, loss in whole.items()
+    ]
+    raw.insert(25_000, '{"step":7,"loss":5}{"step":8,"loss":5}')
+    raw.insert(25_001, "")
+    path.write_text("\n".join(raw) + "\n")
+    assert held_out_losses(path, [99, 150_000, 300_000]) == {
+        150_000: whole[150_000] / 3,
+        300_000: whole[300_000] / 3,
+    }
+    history = History(path, up_to=299_950)
+    assert (history.last_step, history.curve.best_step) == (300_000, 299_900)
+    assert history.curve.recent_losses[-1] == whole[299_950]
+    assert path.read_text() == "\n".join(raw[:-5]) + "\n"

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 from rich.style import Style
 from textual.color import Color
 
-from tui.widgets.attention_view import (
+from tui.widgets.attention_picture import (
     RAMP,
     half_block_rows,
     levels,

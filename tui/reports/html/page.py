@@ -18,7 +18,7 @@ from engine.speech.attention_file import attention_picture
 from tui.formatting import figure, interval, loss, price
 from tui.reports.html.charts import Chart, Curve, chart_of
 from tui.reports.html.sounds import Heard, data_address, embed
-from tui.widgets.attention_view import pool
+from tui.widgets.attention_picture import pool
 
 _TELLING = ("base", "best")
 _HERE = Path(__file__).parent

@@ -1,0 +1,238 @@
+"""Processes that train one network together, each on its share of every batch.
+
+Rank 0 leads: it alone knows the voice, and says before each step what all do. What it says goes
+between the CPUs, so that no device is waited for; the gradients, once a step, between the devices.
+"""
+
+import logging
+import secrets
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, get_args
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+from torch.distributed.distributed_c10d import PrefixStore, Store
+from torch.distributed.rendezvous import rendezvous
+
+from engine.errors import InputError, RankLostError
+from engine.formatting import plural
+from engine.machine.device import choose_device
+from engine.machine.torchrun import Place
+
+_log = logging.getLogger(__name__)
+
+OrderKind = Literal["prepare", "take state", "step", "end"]
+"""What all do next."""
+
+_KINDS: tuple[OrderKind, ...] = get_args(OrderKind)
+_T = TypeVar("_T")
+
+# The others wait while rank 0 is paused, evaluates, or waits for a disk.
+_ORDER_WITHIN = timedelta(days=365)
+# Rank 0 may yet have to begin, so that what stands in the store is of an earlier start.
+_MEET_WITHIN = timedelta(seconds=1)
+_GRADIENTS_WITHIN = timedelta(minutes=10)
+
+
+class Order(NamedTuple):
+    """What rank 0 tells all; the numbers are those of a step."""
+
+    kind: OrderKind
+    step: int = 0
+    updates: int = 0
+    """Updates that Adam has made."""
+    salt: int = 0
+    """Part of the seed of batches and dropout."""
+    rate_factor: float = 1.0
+    """The learning rate is multiplied by this."""
+
+
+class Ranks:
+    """This process and the others; a context manager, at whose end rank 0 lets the others end."""
+
+    of_this_process: ClassVar["Ranks | None"] = None
+    """Those that this process belongs to, from the first moment to the end."""
+
+    def __init__(self, place: Place, device: str) -> None:
+        """Meet the others, which torchrun started together with this process.
+
+        Args:
+            place: where torchrun put this process.
+            device: `auto` for the GPU of that number, or the CPU where there is none; or `cpu`.
+
+        Raises:
+            InputError: one of them has no device, or they are not alike.
+            RankLostError: another process has ended.
+        """
+        self.place = place
+        self.reductions = 0
+        """How often the gradients of all were summed."""
+        self.lost = False
+        """Whether another process has ended."""
+        self._gradients: dist.ProcessGroup | None = None
+        with self._reports_loss():
+            store = _unused_store(place)
+            dist.init_process_group(
+                "gloo", store=store, rank=place.rank, world_size=place.ranks, timeout=_ORDER_WITHIN
+            )
+        try:
+            self.device = self._agree_on_devices(device)
+        except BaseException:
+            dist.destroy_process_group()
+            raise
+        Ranks.of_this_process = self
+
+    def _agree_on_devices(self, asked: str) -> torch.device:
+        """Return this rank's device, once every rank has one of the same kind."""
+        device, problem = torch.device("cpu"), ""
+        try:
+            device = _own_device(self.place, asked)
+        except InputError as error:
+            problem = str(error)
+        mine = torch.__version__, device.type, socket.gethostname(), problem
+        found = self.exchange(mine)
+        if problem := next(filter(None, (one[-1] for one in found)), ""):
+            raise InputError(problem)
+        for version, kind, host, _ in found:
+            if (version, kind) != found[0][:2]:
+                theirs, ours = (
+                    f"torch {version} on a {kind}",
+                    f"torch {found[0][0]} on a {found[0][1]}",
+                )
+                raise InputError(
+                    f"The processes of one training must be alike, but {host} has {theirs}, and "
+                    f"{found[0][2]} {ours}."
+                )
+        return device
+
+    @property
+    def leads(self) -> bool:
+        """Whether this is rank 0."""
+        return self.place.rank == 0
+
+    def exchange(self, mine: _T) -> list[_T]:
+        """Return what each rank says, in their order."""
+        said: list[Any] = [None] * self.place.ranks
+        with self._reports_loss():
+            dist.all_gather_object(said, mine)
+        return said
+
+    def order(self, order: Order) -> None:
+        """As rank 0, tell the others what all do next."""
+        kind, *numbers = order
+        with self._reports_loss():
+            dist.broadcast(torch.tensor([_KINDS.index(kind), *numbers], dtype=torch.float64), 0)
+
+    def next_order(self) -> Order:
+        """Wait until rank 0 says what to do; raises `RankLostError` where it is gone."""
+        heard = torch.zeros(len(Order._fields), dtype=torch.float64)
+        with self._reports_loss():
+            dist.broadcast(heard, 0)
+        kind, step, updates, salt, rate_factor = heard.tolist()
+        return Order(_KINDS[int(kind)], int(step), int(updates), int(salt), rate_factor)
+
+    def share(self, of_rank_0: Any = None) -> Any:  # noqa: ANN401 (whatever it gives)
+        """Return what rank 0 gives."""
+        given = [of_rank_0]
+        with self._reports_loss():
+            dist.broadcast_object_list(given, 0)
+        return given[0]
+
+    def send(self, tensor: Tensor, rank: int) -> None:
+        """Send a tensor of the CPU to another rank, which calls `receive`."""
+        with self._reports_loss():
+            dist.send(tensor, rank)
+
+    def receive(self, tensor: Tensor) -> None:
+        """Take what rank 0 sends into a tensor of the same size."""
+        with self._reports_loss():
+            dist.recv(tensor, 0)
+
+    def use_devices(self) -> None:
+        """Let the devices of all ranks reach each other; all call it at the same time."""
+        backend = "gloo"
+        if self.device.type == "cuda":
+            backend = "nccl"
+            torch.cuda.set_device(self.device)
+        with self._reports_loss():
+            self._gradients = dist.new_group(backend=backend, timeout=_GRADIENTS_WITHIN)
+
+    def share_tensors(self, tensors: Sequence[Tensor]) -> None:
+        """Give the tensors of all ranks the numbers of rank 0's."""
+        with self._reports_loss():
+            for tensor in tensors:
+                dist.broadcast(tensor, 0, group=self._gradients)
+
+    def sum(self, tensor: Tensor) -> None:
+        """Replace a tensor by the sum of those of all ranks; on a GPU, the host does not wait."""
+        self.reductions += 1
+        with self._reports_loss():
+            dist.all_reduce(tensor, group=self._gradients)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        Ranks.of_this_process = None
+        with suppress(RankLostError):
+            if self.leads:
+                self.order(Order("end"))
+        dist.destroy_process_group()
+
+    @contextmanager
+    def _reports_loss(self) -> Iterator[None]:
+        """Raise `RankLostError` where the others cannot be reached."""
+        try:
+            yield
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            self.lost = True
+            _log.info("another rank was lost: %s", error)
+            raise RankLostError(
+                "another process of this training was lost; unless it was killed, it has said why"
+            ) from error
+
+
+def _unused_store(place: Place) -> Store:
+    """Meet in torchrun's store; return a part of it that nobody has written in.
+
+    torchrun keeps one store for all restarts, with what lost processes wrote: only what answers
+    something that was drawn at random just now is known to be new.
+    """
+    store, _, _ = next(rendezvous("env://", timeout=_ORDER_WITHIN))
+    mine = secrets.token_hex(8)
+    if place.rank == 0:
+        store.set("session", mine)
+        for rank in range(1, place.ranks):
+            store.set(f"{mine}/{store.get(f'{mine}/{rank}').decode()}", "welcome")
+        return PrefixStore(mine, store)
+    while True:
+        session = store.get("session").decode()
+        store.set(f"{session}/{place.rank}", mine)
+        with suppress(dist.DistStoreError):
+            store.wait([f"{session}/{mine}"], _MEET_WITHIN)
+            return PrefixStore(session, store)
+
+
+def _own_device(place: Place, asked: str) -> torch.device:
+    """Return the device of a rank: each has a GPU of its own, or all compute on the CPU."""
+    if asked not in ("auto", "cpu"):
+        raise InputError(
+            f"--device is {asked}, but each process that torchrun starts takes the GPU of its own "
+            f"number; leave it out, or give --device cpu."
+        )
+    device = choose_device(asked)
+    if device.type == "cpu":
+        return device
+    gpus = torch.cuda.device_count()
+    if place.local_rank >= gpus:
+        raise InputError(
+            f"{socket.gethostname()} has {plural(gpus, 'GPU')}, too few for the processes that "
+            f"torchrun started there; give --nproc-per-node {gpus}."
+        )
+    return choose_device(f"cuda:{place.local_rank}")

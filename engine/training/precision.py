@@ -1,0 +1,101 @@
+"""The numeric precision of the steps: where a device has several, the one that is fastest there."""
+
+import time
+from collections.abc import Callable, Sequence
+
+import torch
+
+from engine.checkpoints.state import AutoPrecision
+from engine.data.batches import Batch, BatchSource
+from engine.machine.device import free_memory, is_out_of_memory, model_of, precision_name
+from engine.run.publisher import Publisher
+from engine.run.snapshot import Progress
+from engine.training.learner import Learner
+
+MakeLearner = Callable[[torch.dtype], Learner]
+"""Builds the network and its optimizer for a precision."""
+
+
+def timed_step(learner: Learner, batch: Batch) -> float:
+    """Seconds of one optimiser step, until the device has made it."""
+    start = time.perf_counter()
+    learner.step(batch, 1)
+    if learner.device.type == "cuda":
+        torch.cuda.synchronize(learner.device)
+    return time.perf_counter() - start
+
+
+def fastest_precision(
+    possible: Sequence[torch.dtype], device: torch.device, make_learner: MakeLearner, batch: Batch
+) -> tuple[torch.dtype, str]:
+    """Time a step in each precision, after one that warms up.
+
+    Returns:
+        The fastest, and how it compares with the slowest, in words; the first of all, and nothing,
+        where there is no other, or not the memory to find out.
+    """
+    if len(possible) == 1:
+        return possible[0], ""
+    try:
+        seconds = {one: _step_seconds(device, make_learner, one, batch) for one in possible}
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        return possible[0], ""
+    best, worst = min(possible, key=seconds.__getitem__), max(possible, key=seconds.__getitem__)
+    ratio = seconds[worst] / seconds[best]
+    return (
+        best,
+        f"{precision_name(best)}: {ratio:.1f} times as fast as {precision_name(worst)} here",
+    )
+
+
+def _step_seconds(
+    device: torch.device, make_learner: MakeLearner, precision: torch.dtype, batch: Batch
+) -> float:
+    learner = make_learner(precision)
+    timed_step(learner, batch)
+    seconds = timed_step(learner, batch)
+    del learner
+    free_memory(device)
+    return seconds
+
+
+class PrecisionChoice:
+    """In which precision a run makes its steps."""
+
+    def __init__(
+        self,
+        possible: Sequence[torch.dtype],
+        device: torch.device,
+        remembered: AutoPrecision | None,
+    ) -> None:
+        """Take what is possible, and what an earlier run of the voice has chosen by timing."""
+        self._possible = possible
+        self._device = device
+        self.remembered = remembered
+        """What the next run is to take without timing."""
+
+    def settle(
+        self, make_learner: MakeLearner, batches: BatchSource, publisher: Publisher
+    ) -> torch.dtype:
+        """Return the precision, and publish it; of several it times a step, but once a device.
+
+        So a resumed run computes as before, however busy the machine is when it starts.
+        """
+        model = model_of(self._device)
+        names = {precision_name(one): one for one in self._possible}
+        known = self.remembered if self.remembered and self.remembered.device == model else None
+        if len(names) == 1:
+            precision = self._possible[0]
+        elif known is not None and known.precision in names:
+            precision = names[known.precision]
+        else:
+            publisher.update(progress=Progress("timing a step in each precision", 0, 1))
+            precision, comparison = fastest_precision(
+                self._possible, self._device, make_learner, batches.batch(1)
+            )
+            publisher.event(comparison or f"too little memory to time {' and '.join(names)}")
+            self.remembered = AutoPrecision(model, precision_name(precision))
+        publisher.update(precision=precision_name(precision))
+        return precision
