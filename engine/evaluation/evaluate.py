@@ -25,8 +25,8 @@ from engine.run.evaluation import Evaluation, SentenceMeasures
 from engine.run.recipe import recipe_named
 from engine.speech.sound_stream import PAUSE_SECONDS, SoundStream
 from engine.speech.speaker import Loaded, Networks, Speaker, join_networks
-from engine.speech.vocoder import VocoderSettings
 from engine.speech.utterance import Utterance
+from engine.speech.vocoder import VocoderSettings
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 

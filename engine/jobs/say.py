@@ -76,7 +76,7 @@ def say(
     folder = _place_of_samples(voice) if out is None else out.parent
     exact = synthesis == "bbc"
     speaker = open_speaker(voice, step, ssrn_step, device=target, exact=exact)
-    utterance = speaker.speak(text, synthesis, beside=True)
+    utterance = speaker.speak(text, synthesis, all_cores=True)
     path = out or unused_path(folder / sample_name(speaker.step, speaker.ssrn_step, text))
     inside = out is None and folder == voice.samples
     if inside:

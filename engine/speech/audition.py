@@ -27,6 +27,7 @@ from engine.run.commands import Audition
 from engine.run.curves import AttentionPlot
 from engine.run.publisher import Publisher
 from engine.run.sample import Sample, Speaking, StepChoice
+from engine.run.snapshot import Phase
 from engine.speech.attention_file import write_attention
 from engine.speech.growing import GrowingWav, write_wav
 from engine.speech.loudness import level
@@ -310,17 +311,14 @@ class Auditions:
         speaker = join_networks(self._voice, text2mel, ssrn)
         path = self._place(sample_name(step, speaker.ssrn_step, sentence))
         with self._growing(request, step, path) as on_sound:
-            spoken = speaker.speak(
-                sentence, cancelled=self._must_stop, on_sound=on_sound, beside=self._cores_are_free
-            )
+            free = self._publisher.snapshot.phase is not Phase.TRAINING  # steps want all cores
+            spoken = speaker.speak(sentence, "standard", self._must_stop, on_sound, all_cores=free)
             write_attention(path.with_suffix(".png"), spoken.attention)
         misread = spoken.misreadings(self._voice.settings.audio)
         if request.step is None and not request.automatic:
-            attention = spoken.attention.copy()
-            attention.flags.writeable = False
-            self._publisher.add_plot(
-                AttentionPlot(step, spoken.symbols, attention, "audition", misread)
-            )
+            spoken.attention.flags.writeable = False
+            plot = AttentionPlot(step, spoken.symbols, spoken.attention, "audition", misread)
+            self._publisher.add_plot(plot)
         sample = Sample(step, sentence, path, spoken.seconds, speaker.note(spoken, sentence))
         return replace(
             sample, original=self._original_of(sentence), ssrn_step=speaker.ssrn_step,
@@ -353,11 +351,6 @@ class Auditions:
             ssrn_step=ssrn.step, automatic=request.automatic, time=time(),
             for_comparison=request.for_comparison,
         )  # fmt: skip
-
-    @property
-    def _cores_are_free(self) -> bool:
-        """Whether no steps are made, which would have to wait for a second thread of ours."""
-        return self._training is None or self._publisher.snapshot.phase is not Phase.TRAINING
 
     def _place(self, name: str) -> Path:
         self._voice.make_samples()

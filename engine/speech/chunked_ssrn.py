@@ -4,6 +4,7 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
+from scipy.special import expit
 from torch import Tensor, nn
 
 from engine.networks.layers import ConvolutionLayer, HighwayLayer, Upsampling
@@ -34,7 +35,8 @@ class ChunkedSSRN:
         x = torch.from_numpy(mel)[None].to(self._device, self._precision)
         for layer in self._layers:
             x = layer.push(x, last=last)
-        magnitude: NDArray[np.float32] = torch.sigmoid(x.float())[0].cpu().numpy()
+        # SciPy's sigmoid, because the last bit of torch's depends on the number of threads.
+        magnitude: NDArray[np.float32] = expit(x[0].float().cpu().numpy())
         require_finite(magnitude, "SSRN")
         return magnitude
 

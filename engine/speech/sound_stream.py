@@ -4,17 +4,15 @@ SSRN sees a few frames to either side, and the vocoder some frames ahead: with t
 are what the whole would be. The first piece is short, so that it is heard soon.
 """
 
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from engine.data.audio import AudioSpec
-from engine.machine.device import compute_on_one_thread
+from engine.machine.device import computing_on, threads_worth, usable_cores
+from engine.networks.specs import SSRNSpec
 from engine.networks.ssrn import SSRN
 from engine.speech.chunked_ssrn import ChunkedSSRN
 from engine.speech.loudness import Loudness
@@ -40,12 +38,17 @@ class SoundStream:
         audio: AudioSpec,
         vocoder: VocoderSettings,
         on_sound: Callable[[_Samples], None],
+        threads: int = 1,
     ) -> None:
-        """Begin a text; `on_sound` takes its samples in [−0.95, 0.95], levelled."""
+        """Begin a text; `on_sound` takes its samples in [−0.95, 0.95], levelled.
+
+        The sound does not depend on the number of threads that make it.
+        """
         self._ssrn = ssrn
         self._audio = audio
         self._settings = vocoder
         self._on_sound = on_sound
+        self._threads = threads
         self._loudness = Loudness(audio.hop_length)
         self._wanted = _FIRST
         self._pieces: list[_Samples] = []
@@ -81,10 +84,11 @@ class SoundStream:
         if not last and sum(map(len, self._waiting)) < self._wanted:
             return
         self._wanted = _MOST if self._pieces else _SECOND
-        magnitude, guess = self._magnitudes.push(np.concatenate(self._waiting), last=last)
+        with computing_on(self._threads):
+            magnitude, guess = self._magnitudes.push(np.concatenate(self._waiting), last=last)
+            samples = self._vocoder.push(magnitude, last=last)
         self._waiting = []
         self._all_magnitudes.append(magnitude)
-        samples = self._vocoder.push(magnitude, last=last)
         powers, guessed = (power_of(one, self._audio, self._settings) for one in (magnitude, guess))
         ahead = guessed[len(powers) :]
         if len(powers):
@@ -100,29 +104,25 @@ class SoundStream:
             self._on_sound(samples)
 
 
-@contextmanager
-def in_order(work: Callable[..., None], *, beside: bool) -> Iterator[Callable[..., None]]:
-    """Yield what does the work where it is called, or soon, in a thread `beside` the caller's.
+# How many threads are worth it, by the size of the network.
+_threads_tried: dict[SSRNSpec | None, int] = {}
 
-    All of it is done at the end; an error of it ends the block, at one of the next calls.
+
+def threads_for_sound(ssrn: SSRN | None, audio: AudioSpec) -> int:
+    """Return how many threads a stream is worth on this machine, by a trial once in a process.
+
+    Half of the cores stay free: threads that share work wait for each other wherever another
+    process takes a core from one of them, and are then slower than one alone.
     """
-    if not beside:
-        yield work
-        return
-    with ThreadPoolExecutor(1, "sound", compute_on_one_thread) as pool:
-        begun: deque[Future[None]] = deque()
+    spec = None if ssrn is None else ssrn.spec
+    if spec not in _threads_tried:
+        mel = np.full((_MOST, audio.n_mels), 0.5, np.float32)
 
-        def soon(*args: object, **options: object) -> None:
-            while begun and begun[0].done():
-                begun.popleft().result()
-            begun.append(pool.submit(work, *args, **options))
+        def try_once() -> None:
+            SoundStream(ssrn, audio, VocoderSettings(), lambda samples: None).add(mel, last=True)
 
-        try:
-            yield soon
-            for one in begun:
-                one.result()
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+        _threads_tried[spec] = threads_worth(try_once, usable_cores() // 2)
+    return _threads_tried[spec]
 
 
 class _Magnitudes:

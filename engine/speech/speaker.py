@@ -25,7 +25,7 @@ from engine.run.sample import StepChoice
 from engine.speech.bbc_synthesis import ORIGINAL_VOCODER, speak_as_bbc
 from engine.speech.loudness import join
 from engine.speech.reading import nothing_to_speak
-from engine.speech.sound_stream import PAUSE_SECONDS, SoundStream, in_order, magnitude_of
+from engine.speech.sound_stream import PAUSE_SECONDS, SoundStream, magnitude_of, threads_for_sound
 from engine.speech.synthesizer import Spoken, speak_sentences, speaking_precision
 from engine.speech.utterance import Utterance, split_lines
 from engine.speech.vocoder import VocoderSettings, vocode
@@ -64,7 +64,7 @@ class Speaker:
         cancelled: Callable[[], bool] = lambda: False,
         on_sound: Callable[[NDArray[np.float32]], None] = lambda samples: None,
         *,
-        beside: bool = False,
+        all_cores: bool = False,
     ) -> Utterance:
         """Speak a text of any length: per sentence from symbols to mel, magnitude and waveform.
 
@@ -73,8 +73,8 @@ class Speaker:
             synthesis: ours, until the end of the text, or that of the BBC's code.
             cancelled: polled between frames.
             on_sound: takes the waveform piece by piece, each as soon as it is made.
-            beside: whether a thread of its own makes the frames sound while further ones are
-                spoken; it also calls `on_sound`.
+            all_cores: whether SSRN and vocoder may share their work among the cores; what a frame
+                takes of Text2Mel is too little for that.
 
         Raises:
             InputError: the text has nothing that the voice can speak.
@@ -85,7 +85,7 @@ class Speaker:
             utterance = self._speak_as_bbc(text, cancelled)
             on_sound(utterance.waveform)
             return utterance
-        return next(self.speak_each([text], cancelled, on_sound, beside=beside))
+        return next(self.speak_each([text], cancelled, on_sound, all_cores=all_cores))
 
     def speak_each(
         self,
@@ -93,7 +93,7 @@ class Speaker:
         cancelled: Callable[[], bool] = lambda: False,
         on_sound: Callable[[NDArray[np.float32]], None] = lambda samples: None,
         *,
-        beside: bool = False,
+        all_cores: bool = False,
     ) -> Iterator[Utterance]:
         """Speak several texts, in less time than one by one; as `speak`."""
         limits = self.settings.limits
@@ -104,14 +104,14 @@ class Speaker:
             self.text2mel, self.vocabulary, limits, list(chain(*split)), cancelled=cancelled
         )
         vocoder = VocoderSettings(self.settings.sharpening)
+        threads = threads_for_sound(self.ssrn, self.settings.audio) if all_cores else 1
         for sentences in split:
-            stream = SoundStream(self.ssrn, self.settings.audio, vocoder, on_sound)
+            stream = SoundStream(self.ssrn, self.settings.audio, vocoder, on_sound, threads)
             parts: list[Spoken] = []
-            with in_order(stream.add, beside=beside) as add:
-                while len(parts) < len(sentences):
-                    mel, spoken = next(pieces)
-                    add(mel, last=spoken is not None)
-                    parts += filter(None, (spoken,))
+            while len(parts) < len(sentences):
+                mel, spoken = next(pieces)
+                stream.add(mel, last=spoken is not None)
+                parts += filter(None, (spoken,))
             yield self._utterance(parts, stream.waveform, stream.magnitude)
 
     def _speak_as_bbc(self, text: str, cancelled: Callable[[], bool]) -> Utterance:
@@ -167,9 +167,7 @@ class Loaded:
 class Networks:
     """The networks of a voice as they are on disk; of each, the last one that was read is kept."""
 
-    def __init__(
-        self, voice: Voice, device: torch.device = _CPU, *, exact: bool = False
-    ) -> None:
+    def __init__(self, voice: Voice, device: torch.device = _CPU, *, exact: bool = False) -> None:
         """Read nothing yet; networks come to a device, `exact` ones in float32 wherever it is."""
         self._voice = voice
         self._device = device
@@ -208,10 +206,9 @@ class Networks:
             checkpoint, damaged = found.checkpoint, found.note
         if checkpoint is None:  # it was removed since it was listed
             raise InputError(f"The newest checkpoint of {network} was removed; try again.")
-        network = inference_network(checkpoint).to(self._device)
-        if not self._exact:
-            network = ready_to_speak(network)
-        return Loaded(network, checkpoint.step, checkpoint.symbols, damaged)
+        as_saved = inference_network(checkpoint).to(self._device)
+        speaking = as_saved if self._exact else ready_to_speak(as_saved)
+        return Loaded(speaking, checkpoint.step, checkpoint.symbols, damaged)
 
 
 def ready_to_speak(network: Text2Mel | SSRN) -> Text2Mel | SSRN:

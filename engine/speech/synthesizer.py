@@ -178,7 +178,9 @@ class _Stacks:
     def __init__(self, text2mel: Text2Mel, places: int) -> None:
         self.weights = _versions(text2mel)
         precision = speaking_precision(text2mel.text_encoder.embedding.weight.device)
-        self.text_encoder = deepcopy(text2mel.text_encoder).to(precision)
+        encoder = text2mel.text_encoder
+        weights = {id(one): nn.Parameter(one.to(precision)) for one in encoder.parameters()}
+        self.text_encoder = deepcopy(encoder, weights)
         self.places = places
         self.encoder = IncrementalStack(text2mel.audio_encoder, precision, places)
         self.decoder = IncrementalStack(text2mel.audio_decoder, precision, places)
@@ -193,8 +195,10 @@ def _stacks_of(text2mel: Text2Mel, places: int) -> Iterator[_Stacks]:
     stacks = _idle_stacks.pop(text2mel, None)
     if stacks is None or stacks.places != places or stacks.weights != _versions(text2mel):
         stacks = _Stacks(text2mel, places)
-    yield stacks
-    _idle_stacks[text2mel] = stacks
+    try:
+        yield stacks
+    finally:
+        _idle_stacks[text2mel] = stacks
 
 
 def _versions(network: nn.Module) -> list[tuple[int, int]]:
@@ -223,9 +227,10 @@ class _Chorus:
             if run is not None:
                 self._context[place] = run.attend(query[place])
         logits = self._decoder.step(torch.cat((self._context, query), dim=-1)).float()
-        self._before = torch.sigmoid(logits)
         for place, run in enumerate(self._runs):
             if run is not None:
+                # Of each alone: where a batch of them is cut for it may change the last bit.
+                self._before[place] = torch.sigmoid(logits[place])
                 run.take(self._before[place])
                 if run.over:
                     self._runs[place] = None
@@ -236,9 +241,7 @@ class _Chorus:
         return self._count == 0 or (self._count >= _FIRST_ALONE and self._count % _APART == 0)
 
     def _begin(self, place: int, run: "_FreeRun", symbols: Tensor) -> None:
-        key, value = map(
-            Tensor.float, self._text_encoder.encode(symbols.to(self._before.device))
-        )
+        key, value = map(Tensor.float, self._text_encoder.encode(symbols.to(self._before.device)))
         # Padding colours the encoding of a network without text masks, but is never attended to.
         length = int(symbols.count_nonzero())
         run.begin(key[0, :length], value[0, :length], self._before.shape[1])
