@@ -1,7 +1,6 @@
 """Can these options train this voice? Contradictions are found before anything heavy is loaded.
 
-What the options and the voice together mean for the stop, the budget and the price is settled
-here, once; the trainer is handed the result.
+What both mean for the stop, the budget and the price is settled here; the trainer is handed it.
 """
 
 import math
@@ -21,10 +20,12 @@ from engine.machine.cloud.detect import chosen_cloud
 from engine.machine.cloud.providers import metadata_base
 from engine.networks.specs import preset_of
 from engine.run.options import QUOTE_A_SUM, TrainOptions
+from engine.run.sample import FIRST_OF_TWO
 from engine.run.stop import AlreadyThereError, StopPoint, StopRule, StoredStop, read_stored_stop
 from engine.text.plain import composed_symbols
 from engine.text.vocabulary import Vocabulary
 from engine.voice.dataset import LEFTOVERS, require_free
+from engine.voice.event_files import require_event_writer
 from engine.voice.folder import OLD_EXPORT, Voice, as_stored
 from engine.voice.layout import is_checkpoint, list_checkpoints
 from engine.voice.settings import VoiceSettings
@@ -32,7 +33,6 @@ from engine.voice.spend import SpendLog
 
 _Resolve = Callable[[StopRule | StoredStop, int], StopPoint]
 """Where a stop lies for a voice at a step; raises as `StopRule.resolve`."""
-
 
 Note = tuple[Literal["event", "warn"], str]
 """What is told when the run starts, and the method of the publisher that tells it."""
@@ -96,6 +96,8 @@ def check_options(options: TrainOptions) -> Preflight:
     def resolve(stop: StopRule | StoredStop, step: int) -> StopPoint:
         return stop.resolve(step, log.seconds, log.usd, price)
 
+    if new and options.network == "text2mel":
+        notes.append(("event", FIRST_OF_TWO))
     step = _first_step(options)
     return Preflight(
         settings=settings,
@@ -163,6 +165,8 @@ def _stop(
     options: TrainOptions, step: int, resolve: _Resolve, notes: list[Note]
 ) -> StopRule | StoredStop | None:
     """When to stop; notes where the previous run was to stop elsewhere."""
+    if isinstance(options.stop, StoredStop):
+        return options.stop
     try:
         stored = read_stored_stop(options.voice_folder / options.network)
     except InputError as error:
@@ -265,8 +269,6 @@ def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettin
     names = ["recipe", "dropout", "keep_errors", "budget", "mirror"]
     names += ["checkpoint_every", "checkpoint_minutes", "tensorboard"]
     if options.tensorboard:
-        from engine.voice.event_files import require_event_writer
-
         require_event_writer()
     settings = replace(settings, **_given({name: getattr(options, name) for name in names}))
     if options.price is not None:

@@ -4,32 +4,34 @@ import logging
 import threading
 import time
 from dataclasses import replace
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Protocol
 
 from engine.attach.screens import OWN, Screens
 from engine.attach.server import Server
+from engine.choices import NETWORK_TITLES, NetworkName
 from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
 from engine.formatting import dollars
-from engine.machine.background import BackgroundThread
 from engine.mirror.uploader import Uploader, report_unused_mirror
-from engine.preflight import Preflight, check_options
+from engine.preflight import Note, Preflight, check_options
 from engine.run.commands import (
     Audition,
     Command,
     Finish,
-    Inbox,
+    Inboxes,
     KeyPressed,
     MarkHeard,
     ScreenDetached,
     TerminalStalled,
+    TrainNext,
 )
 from engine.run.notifier import Notifier
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.stop import NONE, StopAt, StoredStop
+from engine.run.stop import StopAt
 from engine.training.folder_watch import FolderWatch
-from engine.training.limits import EarlyStop
+from engine.training.network_run import NetworkRun, check_networks, first_snapshot
 from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotWatch
 from engine.training.watchdog import Watchdog
@@ -38,9 +40,13 @@ from engine.voice.folder import Voice
 
 if TYPE_CHECKING:
     from engine.speech.audition import Auditions
+    from engine.training.crew import Crew
     from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
+
+# Seconds between two signs of life while the networks are trained in their own threads.
+_POLL_SECONDS = 1.0
 
 
 class SessionLike(Protocol):
@@ -83,8 +89,9 @@ class Session:
         # The lock comes first: what preflight reads changes while another process trains.
         self._claim = VoiceClaim(options.voice_folder)
         try:
-            self._preflight = preflight = check_options(options)
-            self._options = replace(options, stop=preflight.stop or NONE)
+            found = check_networks(options)
+            self._options = options
+            self._preflight = preflight = found[options.network]
             if preflight.takes_dataset:
                 self._claim.remember()
             if preflight.new:
@@ -94,38 +101,51 @@ class Session:
                 self._voice.save(preflight.settings)
                 self._voice.use_corpus(preflight.dataset)
             self._voice.lock = self._claim.lock
-            self._inbox = Inbox()
-            self._publisher = Publisher(_first_snapshot(options, preflight, self._voice))
+            self._inboxes = Inboxes()
+            self._publisher = Publisher(first_snapshot(options, preflight, self._voice))
             self._notifier = Notifier(options.notify, self._publisher)
             self._spend = SpendRecorder(self._publisher, self._voice, options.network)
-            given = (options, preflight.cloud, self._voice.settings, self._publisher, self._inbox)
-            self._spot = SpotWatch(*given, on_price=self._spend.change_price)
-            self._early_stop = EarlyStop(self._voice, options.network, self._publisher)
-            if not isinstance(preflight.stop, StoredStop):
-                self._early_stop.ask(preflight.stop)
+            given = (options, preflight.cloud, self._voice.settings, self._publisher)
+            price = self._spend.change_price
+            self._spot = SpotWatch(*given, send=self._inboxes.send, on_price=price)
+            self._runs = [self._take_network(network, found[network]) for network in found]
         except BaseException:
             self._claim.undo()
             self._claim.release()
             raise
-        self._screens = Screens(self._inbox.send, self._show_screens, own=options.attended)
+        self._screens = Screens(self._inboxes.send, self._show_screens, own=options.attended)
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
         self._publisher.on_speaking = self._server.wake
         self._folder = FolderWatch(
-            self._claim.lock, self._publisher, self._inbox, self._server.restore_socket
+            self._claim.lock, self._publisher, self._inboxes.send, self._server.restore_socket
         )
         self._mirror = Uploader(self._voice, self._options, self._publisher)
-        self._gpu: BackgroundThread | None = None
         self._auditions: Auditions | None = None
-        self._ended = threading.Event()
+        self._next: SimpleQueue[TrainNext] = SimpleQueue()
+        self._changed, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
+
+    def _take_network(self, network: NetworkName, preflight: Preflight) -> NetworkRun:
+        """Take a network into the run: one of its first, or one that is trained next."""
+        options = self._options.of(network)
+        if all(one.network != network for one in self._publisher.snapshot.both):
+            self._publisher.show_other(first_snapshot(options, preflight, self._voice))
+        inbox = self._inboxes.open(network)
+        return NetworkRun(options, preflight, self._voice, self._publisher, inbox)
 
     def _show_screens(self, screens: int, readers: int) -> None:
         self._publisher.update(screens=screens, readers=readers)
 
     def start(self) -> None:
         """Start the engine thread, and serve the screens of others; returns at once."""
-        for tell, text in self._preflight.notes:
-            getattr(self._publisher, tell)(text)
+        told: list[Note] = []
+        for run in self._runs:
+            for note in run.preflight.notes:
+                # What is said of both is of the voice.
+                ours = len(self._runs) > 1 and note not in self._runs[-1].preflight.notes
+                if note not in told:
+                    getattr(run.publisher if ours else self._publisher, note[0])(note[1])
+                told.append(note)
         try:
             if self._voice.locate() == self._options.voice_folder:
                 self._server.start()
@@ -150,11 +170,14 @@ class Session:
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
         else:
-            if isinstance(command, StopAt) and self.snapshot().phase.before_steps:
-                self._early_stop.ask(command.rule)
+            if isinstance(command, StopAt):
+                self._ask_early(command)
             auditions = self._auditions
-            if auditions is None or not auditions.open:
-                self._inbox.send(command)
+            if isinstance(command, TrainNext):
+                self._next.put(command)
+                self._changed.set()
+            elif auditions is None or not auditions.open:
+                self._inboxes.send(command)
             elif isinstance(command, MarkHeard):
                 auditions.mark_heard(command.file)
             elif isinstance(command, Audition) and command.sentence:
@@ -162,14 +185,20 @@ class Session:
                 # a change of the sentences.
                 auditions.take(command)
             else:
-                self._inbox.send(command)
+                self._inboxes.send(command)
+
+    def _ask_early(self, command: StopAt) -> None:
+        for run in self._runs:
+            concerned = command.network in (None, run.network)
+            if concerned and run.publisher.snapshot.phase.before_steps:
+                run.early_stop.ask(command.rule)
 
     def hurry(self) -> None:
         """Have the end wait for nothing more: give up what the disk refuses, and the mirror.
 
         What is being written is waited for. Never waits.
         """
-        self._inbox.hurried.set()
+        self._inboxes.hurried.set()
         self._mirror.hurry()
 
     def join(self, timeout: float | None = None) -> bool:
@@ -179,9 +208,9 @@ class Session:
 
     def _run(self) -> None:
         """Prepare, train, and report how it ended: all that the engine thread does."""
-        with Watchdog(self._publisher, self._voice.log) as watchdog:
+        with Watchdog(self._publisher, self._voice.log):
             try:
-                self._train(watchdog)
+                self._train()
             except BaseException as error:
                 # First of all, for the rest may fail too, for want of memory.
                 self.error = error
@@ -189,18 +218,23 @@ class Session:
             finally:
                 self._close()
 
-    def _train(self, watchdog: Watchdog) -> None:
+    def _train(self) -> None:
         self._notifier.start()
         self._spend.start()
-        self._early_stop.start()
+        for run in self._runs:
+            run.early_stop.start()
         self._spot.start()
         self._folder.start()
         # Early: whoever counts on a copy is to see at once that there is none.
         if self._options.mirror is None:
             report_unused_mirror(self._voice, self._publisher)
-        context = self._prepare()
-        if context is not None:
-            self._train_prepared(context, watchdog)
+        contexts = []
+        for run in self._runs:
+            if (context := self._prepare(run)) is None:
+                break
+            contexts.append(context)
+        else:
+            self._train_prepared(contexts)
         self._spot.wait_for_hook()
         self._end_spend()
         self._mirror.close()
@@ -213,9 +247,7 @@ class Session:
             self._publisher.update(phase=Phase.FAILED, failure=failure)
             self._publisher.notify("failed", failure.rstrip("."))
         self._ended.set()
-        self._notifier.close(self._inbox.hurried)
-        if self._gpu is not None:
-            self._gpu.stop(wait=False)
+        self._notifier.close(self._inboxes.hurried)
         self._spot.stop()
         self._folder.stop()
         # Before the lock is free: whoever takes it next opens a socket of the same name.
@@ -224,7 +256,7 @@ class Session:
 
     def _end_spend(self) -> None:
         try:
-            self._spend.end(self._publisher.snapshot.step)
+            self._spend.end()
         except Exception as error:
             # What is told of the run itself must not depend on the account.
             _log.exception("the spend log cannot be closed")
@@ -275,93 +307,82 @@ class Session:
         until = time.time() + MAX_WAIT_SECONDS if waits else None
         self._publisher.update(wait_ends_at=until)
 
-    def _train_prepared(self, prepared: "TrainingContext", watchdog: Watchdog) -> None:
-        from engine.machine.device import gpu_uuid
-        from engine.machine.gpu import poll_gpu
-        from engine.speech.audition import Auditions, NetworkInTraining
-        from engine.speech.series import Series
-        from engine.training.judging import Judging
-        from engine.training.trainer import Services, Trainer
+    def _train_prepared(self, contexts: "list[TrainingContext]") -> None:
+        """Train every network that was prepared, and those that are asked for meanwhile."""
+        from engine.training.crew import Crew
         from engine.training.training_data import watch_corpus
 
-        self._gpu = poll_gpu(
-            gpu_uuid(prepared.learner.device),
-            lambda reading, absent: self._publisher.update(gpu=reading, gpu_absent=absent),
-            self._publisher.event,
-        )
-        learner = prepared.learner
-        in_training = NetworkInTraining(
-            learner.spec, self._voice.settings.symbols, learner.copy_ema_weights,
-            prepared.store, (prepared.attention_clip, *prepared.held_out_clips),
-        )  # fmt: skip
-        self._auditions = auditions = Auditions(self._voice, self._publisher, in_training)
-        text = prepared.store.clips[prepared.attention_clip].text
-        series = Series(self._voice, prepared.network, auditions, self._publisher, text)
-        series.begin(prepared.step)
-        on_gpu = learner.device.type != "cpu"
-        judging = Judging(self._voice, prepared.network, self._publisher, on_gpu=on_gpu)
-        judging.start()
+        given = self._voice, self._publisher, self._spend, self._spot
+        crew = Crew(*given, self._mirror.wake, self._changed.set)
         self._mirror.start()
-        recordings = (clip.path for clip in prepared.store.clips)
+        recordings = (clip.path for clip in contexts[0].store.clips)
         corpus_watch = watch_corpus(self._voice.dataset, recordings, self._publisher)
-        given = (self._inbox, auditions, series, judging, self._spend, self._spot, watchdog)
-        services = Services(*given, on_saved=(self._mirror.wake, series.checkpoint_saved))
         try:
-            Trainer(prepared, self._options, self._publisher, services).run()
+            self._auditions = crew.begin(list(zip(self._runs, contexts, strict=True)))
+            while not all(run.ended for run in self._runs):
+                self._changed.wait(_POLL_SECONDS)
+                self._changed.clear()
+                self._publisher.beat()
+                crew.end_all_if_one_failed(self._runs, self._inboxes)
+                self._train_next(crew)
         finally:
             corpus_watch.stop(wait=False)
-            judging.close()
-            auditions.close()
+            crew.close()
             self._mirror.finish()
+        for run in self._runs:
+            if run.error is not None:
+                raise run.error
 
-    def _prepare(self) -> "TrainingContext | None":
+    def _train_next(self, crew: "Crew") -> None:
+        """Prepare and train another network, if that was asked for."""
+        if self._next.empty():
+            return
+        command = self._next.get()
+        if any(run.network == command.network for run in self._runs):
+            return
+        options = replace(self._options, stop=command.rule, source=None, dataset=None)
+        try:
+            preflight = check_options(options.of(command.network))
+            run = self._take_network(command.network, preflight)
+        except VoicecoachError as error:
+            self._publisher.event(f"{NETWORK_TITLES[command.network]}: {error}", "error")
+            return
+        crew.expect(run)
+        run.early_stop.start()
+        try:
+            crew.take(run, run.prepare())
+        except Cancelled:
+            crew.give_up(run)  # the others end, too
+        except VoicecoachError as error:
+            crew.give_up(run)
+            run.publisher.event(str(error), "error")
+            run.publisher.update(phase=Phase.FAILED)
+        else:
+            self._runs.append(run)
+
+    def _prepare(self, run: NetworkRun) -> "TrainingContext | None":
         """Load what a trainer needs; None where the person, or the cloud, ended that.
 
         A voice that was to be made for a dataset or weights of no use is removed again.
         """
-        # torch comes in here, after the first screen is on.
-        from engine.training.setup import prepare
-
-        given = self._options, self._voice, self._publisher, self._inbox
         try:
-            try:
-                return prepare(*given)
-            finally:
-                self._early_stop.stop()
+            return run.prepare()
         except Cancelled as end:
-            finish = self._inbox.find(Finish)
+            finish = run.inbox.find(Finish)
             if finish is not None and not finish.by_signal:
-                self._early_stop.undo()
-            if self._spot.ended_preparation() or not isinstance(end, Declined):
+                self._undo_stops()
+            if self._spot.ended_preparation(run.inbox) or not isinstance(end, Declined):
                 self._publisher.event(f"{self._budget_text()}ended before the first step")
             else:
                 self._publisher.event("ended before the first step, to fix the corpus first")
                 self._undo()  # once it is fixed, the same command makes the voice
             return None
         except InputError:
-            self._early_stop.undo()
+            self._undo_stops()
             self._undo()
             raise
 
-
-def _first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) -> Snapshot:
-    settings = voice.settings
-    return Snapshot(
-        phase=Phase.PREPARING,
-        voice=voice.name,
-        voice_folder=voice.folder,
-        network=options.network,
-        demo=options.demo,
-        # Of weights that there are it is known once they are read.
-        preset=settings.preset if preflight.new and options.source is None else "",
-        recipe=settings.recipe,
-        step=preflight.step,
-        first_step=preflight.step,
-        stop_text=preflight.stop.text if preflight.stop else "",
-        stop_when=options.stop_when,
-        price=settings.price,
-        budget=settings.budget,
-        left_out=settings.left_out,
-        sentences=settings.sentences,
-        screens=int(options.attended),
-    )
+    def _undo_stops(self) -> None:
+        for run in self._runs:
+            run.early_stop.stop()
+            run.early_stop.undo()

@@ -189,14 +189,14 @@ class VoicecoachApp(App[ExitReason]):
         """
         there = self._uppers
         for screen in there:
-            screen.show(snapshot)
+            screen.show(self.run_screen.seen(snapshot))
         if snapshot.phase is Phase.CHECKED:
             from tui.screens.check_screen import CheckScreen
 
             asked = any(isinstance(screen, CheckScreen) for screen in there)
             # What is being typed into a dialog must not answer the question.
             if not asked and not isinstance(self.screen, ModalScreen):
-                self.push_screen(CheckScreen(self.run_screen, snapshot))
+                self.push_screen(CheckScreen(self.run_screen, self.run_screen.seen(snapshot)))
         return bool(self._uppers)
 
     @property

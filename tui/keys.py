@@ -34,8 +34,17 @@ class Moment:
 
     @property
     def phase(self) -> Phase:
-        """What the run is doing."""
+        """What the network that is shown is doing."""
         return self.snapshot.phase
+
+    @property
+    def both(self) -> bool:
+        """Whether both networks are trained."""
+        return self.snapshot.other is not None
+
+    def all_are(self, phase: Phase) -> bool:
+        """Whether every network that is trained is in a phase."""
+        return all(one.phase is phase for one in self.snapshot.both)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,19 +108,36 @@ def _not_ready(moment: Moment) -> str:
 
 
 def _no_sentence(moment: Moment) -> str:
-    if moment.snapshot.network == "ssrn":
+    if moment.snapshot.of("text2mel").network == "ssrn":
         return "SSRN auditions rebuild a held-out recording; Text2Mel runs speak a sentence"
     return _ended(moment)
 
 
 def _cannot_pause(moment: Moment) -> str:
-    at_stop = moment.phase is Phase.AT_STOP
+    at_stop = moment.all_are(Phase.AT_STOP)
     return "the run is at its stop; s sets a later one" if at_stop else _not_ready(moment)
+
+
+def _is_paused(moment: Moment) -> bool:
+    return any(one.phase is Phase.PAUSED for one in moment.snapshot.both)
+
+
+def _cannot_train_next(moment: Moment) -> str:
+    snapshot = moment.snapshot
+    if snapshot.network == "ssrn" or moment.both:
+        return "SSRN is trained already"
+    if snapshot.phase is Phase.AT_STOP:
+        return "" if snapshot.saved else "the last step is not saved yet; c tries again"
+    return _not_ready(moment) or "it comes once Text2Mel is at its stop; s sets it"
+
+
+def _one_network(moment: Moment) -> bool:
+    return not moment.both
 
 
 def _cannot_write(moment: Moment) -> str:
     snapshot = moment.snapshot
-    saved = snapshot.saved and snapshot.step > 0
+    saved = all(one.saved and one.step > 0 for one in snapshot.both)
     return _not_ready(moment) or (f"step {snapshot.step:,} is already saved" if saved else "")
 
 
@@ -139,7 +165,7 @@ def _no_original(moment: Moment) -> str:
 
 
 def _few_plots(moment: Moment) -> str:
-    if moment.snapshot.network == "ssrn":
+    if moment.snapshot.of("text2mel").network == "ssrn":
         return "SSRN has no attention"
     if not moment.plots:
         return "there is no attention plot yet"
@@ -147,7 +173,7 @@ def _few_plots(moment: Moment) -> str:
 
 
 def _no_attention(moment: Moment) -> str:
-    ssrn = moment.snapshot.network == "ssrn"
+    ssrn = moment.snapshot.of("text2mel").network == "ssrn"
     return "SSRN has no attention" if ssrn else _not_ready(moment)
 
 
@@ -218,17 +244,24 @@ KEYS: tuple[Key, ...] = (
     Key("s", "stop_at", "stop at", "Set when the run stops: a step, a time or an amount",
         _ended, steers=True),
     Key("p", "pause", "pause", "Pause training; a paused run can still speak and save",
-        _cannot_pause, lambda moment: moment.phase is Phase.PAUSED, steers=True),
+        _cannot_pause, _is_paused, steers=True),
     Key("p", "go_on", "resume", "Resume training",
-        hidden=lambda moment: moment.phase is not Phase.PAUSED, steers=True),
-    Key("tab", "next_panel", "next panel", "Go to the next panel", show=False,
-        finds_hidden=True),
-    Key("shift+tab", "previous_panel", "previous panel", "Go to the previous panel", show=False),
+        hidden=lambda moment: not _is_paused(moment), steers=True),
+    Key("n", "train_next", "train SSRN", "Go on with SSRN, the voice's other network",
+        _cannot_train_next, lambda moment: moment.phase is not Phase.AT_STOP,
+        useless=lambda moment: moment.both or moment.snapshot.network == "ssrn", steers=True),
+    Key("tab", "other_network", "network", "Show the other network", hidden=_one_network),
+    Key("shift+tab", "panel", "next panel", "Turn to the next panel", hidden=_one_network,
+        show=False, finds_hidden=True),
+    Key("tab", "next_panel", "next panel", "Go to the next panel",
+        hidden=lambda moment: moment.both, show=False, finds_hidden=True),
+    Key("shift+tab", "previous_panel", "previous panel", "Go to the previous panel",
+        hidden=lambda moment: moment.both, show=False),
     Key("v", "scores", "scores", "Show what was measured of each checkpoint"),
     Key("w", "why", "advice", _ADVICE, _no_advice),
     Key("r,space", "replay", "replay", "Play the selected sample", _no_samples),
     Key("e", "sentence", "sentences", "Change the sentences that the voice speaks", _no_sentence,
-        useless=lambda moment: moment.snapshot.network == "ssrn", steers=True),
+        useless=lambda moment: moment.snapshot.of("text2mel").network == "ssrn", steers=True),
     Key("left_square_bracket", "older_sample", "older", "Play the sentence one checkpoint earlier",
         _no_samples, show=False),
     Key("right_square_bracket", "newer_sample", "newer", "Play the sentence one checkpoint later",
@@ -259,7 +292,7 @@ KEYS: tuple[Key, ...] = (
         _few_plots, show=False, priority=True),
     Key("right", "attention_newer", "newer attention", "Show a newer attention plot",
         _few_plots, show=False, priority=True),
-    Key("n", "draw_attention", "draw attention", "Draw the attention of the current weights",
+    Key("A", "draw_attention", "draw attention", "Draw the attention of the current weights",
         _no_attention, show=False, steers=True),
     Key("d", "dismiss_warning", "dismiss", "Dismiss the warning at the top",
         hidden=lambda moment: not moment.warned, show=False),

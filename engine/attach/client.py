@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, Protocol
 
 from engine.attach.connection import Connection
 from engine.attach.messages import (
@@ -40,6 +41,29 @@ _DIES_WITHIN = 2.0
 """Seconds between the end of a connection and that of the process that had it."""
 
 
+_BETWEEN_TRIES = 0.2
+"""Seconds between two tries to reach the next process of a run."""
+_RESTARTING: dict[str, Any] = {
+    "phase": Phase.PREPARING,
+    "alarm": "A process of this training was lost: waiting until all have started again.",
+    "steps_per_second": None,
+}
+"""What a screen shows of a run whose processes start again."""
+
+
+class Starter(Protocol):
+    """What has started a run, and starts it again when one of its processes is lost."""
+
+    @property
+    def running(self) -> bool:
+        """Whether the run goes on, or is about to be started again."""
+        ...
+
+    def hurry(self) -> None:
+        """Have the run end soon, saved or not; never waits."""
+        ...
+
+
 class RemoteSession:
     """The run of a voice folder in another process.
 
@@ -55,6 +79,7 @@ class RemoteSession:
         *,
         reading: bool = False,
         on_change: Callable[[], object] | None = None,
+        starter: Starter | None = None,
         silent_after: float = _SILENT_AFTER,
     ) -> None:
         """Attach to the run; returns once there is a snapshot.
@@ -64,6 +89,8 @@ class RemoteSession:
             reading: whether to look only: the run refuses commands.
             on_change: makes this no screen but a listener, which may only have samples made; it is
                 called in the thread after each new snapshot, and must not wait.
+            starter: what started the run at the command of this process, and starts it again
+                should it be lost; this session then goes over to its next process.
             silent_after: seconds without a message after which that is reported.
 
         Raises:
@@ -72,6 +99,9 @@ class RemoteSession:
         self.reading = reading
         self._folder = folder
         self._on_change = on_change
+        self._starter = starter
+        self.started_here = starter is not None
+        """Whether a signal to this process is meant for the run."""
         self._silent_after = silent_after
         self._newest: Snapshot | None = None
         """As the run sent it."""
@@ -79,7 +109,12 @@ class RemoteSession:
         self._alarm = ""
         self._closing = threading.Event()
         self._sending = threading.Lock()
-        connected = _reach(folder)
+        self._connect()
+        self._thread = threading.Thread(target=self._run, name="attach", daemon=True)
+        self._thread.start()
+
+    def _connect(self) -> None:
+        connected = _reach(self._folder)
         self.pid = peer(connected)[0]
         """The process that trains."""
         self._connection = _connection(connected)
@@ -89,8 +124,6 @@ class RemoteSession:
             connected.close()
             raise
         connected.setblocking(False)
-        self._thread = threading.Thread(target=self._run, name="attach", daemon=True)
-        self._thread.start()
 
     def snapshot(self) -> Snapshot:
         """Return the newest snapshot of the run; never waits."""
@@ -104,6 +137,11 @@ class RemoteSession:
         """
         if not self._closing.is_set():
             self._push(command)
+
+    def hurry(self) -> None:
+        """Have a run that was started here end soon, saved or not; never waits."""
+        if self._starter is not None:
+            self._starter.hurry()
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until the run or the connection has ended; return whether that is so."""
@@ -174,22 +212,48 @@ class RemoteSession:
     # What follows runs in the thread.
 
     def _run(self) -> None:
+        lost = self._follow_until_lost()
+        while lost is not None and self._find_next_process():
+            lost = self._follow_until_lost()
+        if lost is not None:
+            self._show_lost(lost)
+
+    def _follow_until_lost(self) -> str | None:
+        """Follow the run; return why it is out of reach, None where it is not."""
         try:
             self._follow()
         except InputError as error:
-            self._show_lost(f"The connection to the run has ended: {error}.")
+            return f"The connection to the run has ended: {error}."
         except (OSError, EOFError):
             if not self._closing.is_set():
-                self._show_lost("" if self.ended_in_sight else self._why_gone())
+                return "" if self.ended_in_sight else self._why_gone()
         except Exception as error:
             # A picture that stands still must not look like a run that does.
             _log.exception("this screen can no longer follow the run")
-            self._show_lost(
+            return (
                 f"This screen can no longer follow the run ({type(error).__name__}: {error}); "
                 f"the run goes on: attach again."
             )
         finally:
             self._connection.socket.close()
+        return None
+
+    @property
+    def _may_restart(self) -> bool:
+        return self._starter is not None and self._starter.running
+
+    def _find_next_process(self) -> bool:
+        """Wait for the process that takes the place of a lost one; return whether there is one."""
+        assert self._newest is not None
+        if self._newest.phase is Phase.STOPPED:
+            return False
+        self._replace(replace(self._newest, **_RESTARTING))
+        while self._may_restart and not self._closing.wait(_BETWEEN_TRIES):
+            with contextlib.suppress(InputError):
+                self._connect()
+                return True
+        self._replace(self._with_notes(self._newest))
+        return False
 
     def _follow(self) -> None:
         """Read, and send what could not be sent at once, until the run ends or we leave."""
@@ -215,6 +279,8 @@ class RemoteSession:
                 return
 
     def _with_notes(self, run: Snapshot) -> Snapshot:
+        if run.phase is Phase.FAILED and self._may_restart:
+            run = replace(run, **_RESTARTING)
         if self._alarm:
             run = replace(run, alarm=self._alarm, steps_per_second=None)
         return replace(run, events=(*run.events, *self._notes)) if self._notes else run

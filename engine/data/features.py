@@ -42,7 +42,7 @@ from engine.files import (
 from engine.serialization import from_json, from_plain, to_json
 
 # Part of every key: raise it when the numbers or their layout change.
-_FORMAT = 2
+_FORMAT = 3
 _IF_CANCELLED = "The features were not completed."
 # More than the index of any corpus has; a file that is longer is none.
 _MAX_INDEX_BYTES = 2**28

@@ -19,6 +19,8 @@ from engine.data.audio import AudioSpec
 _TRIM_FRAME = 2_048
 _TRIM_HOP = 512
 _TRIM_FLOOR = 1e-5
+# Frames that are transformed at once: they stay in the processor's cache.
+_BLOCK = 64
 # Three steps of a 16-bit sample: no speech is as quiet.
 _SILENCE = 1e-4
 
@@ -61,7 +63,7 @@ def analyse(
     power; both in decibels, mapped so that 1 is `ref_db` and 0 lies `max_db` below it, clipped
     to [1e-8, 1]. T is a multiple of `reduction`; the frames added for that are 0.
     """
-    trimmed = trim(waveform, audio.trim_db)
+    trimmed = trim(waveform, audio.trim_db).astype(np.float64)
     emphasised = np.concatenate([trimmed[:1], trimmed[1:] - audio.preemphasis * trimmed[:-1]])
     magnitude = _magnitude(emphasised, audio)  # (T, n_bins)
     mel = magnitude @ mel_filter_bank(audio).T  # (T, n_mels)
@@ -89,24 +91,30 @@ def mel_filter_bank(audio: AudioSpec) -> NDArray[np.float32]:
 
 
 @lru_cache(maxsize=4)
-def _hann(length: int) -> NDArray[np.float32]:
+def _hann(length: int) -> NDArray[np.float64]:
     """Periodic Hann window, the one for spectral analysis."""
     phase = 2 * np.pi * np.arange(length) / length
-    window: NDArray[np.float32] = (0.5 - 0.5 * np.cos(phase)).astype(np.float32)
+    window: NDArray[np.float64] = 0.5 - 0.5 * np.cos(phase)
     return window
 
 
-def _magnitude(waveform: NDArray[np.float32], audio: AudioSpec) -> NDArray[np.float32]:
+def _magnitude(waveform: NDArray[np.float64], audio: AudioSpec) -> NDArray[np.float32]:
     """Magnitude spectra `(T, n_bins)` of frames centred on every hop, zeros beyond the ends.
 
     Only the samples under the window are cut out. Where they lie in the transform changes
-    phases, not magnitudes, so this equals windows padded to `n_fft` at half the memory.
+    phases, not magnitudes, so this equals windows padded to `n_fft` at half the memory. It is
+    computed in double precision, like librosa's: the quietest bins of a loud frame need it.
     """
+    from scipy.fft import rfft  # far faster than numpy's
+
     before = audio.n_fft // 2 - (audio.n_fft - audio.win_length) // 2
     padded = np.pad(waveform, (before, audio.win_length - before))
     frames = sliding_window_view(padded, audio.win_length)[:: audio.hop_length]
-    spectra = np.fft.rfft(frames * _hann(audio.win_length), n=audio.n_fft, axis=1)
-    magnitude: NDArray[np.float32] = np.abs(spectra)
+    window = _hann(audio.win_length)
+    magnitude = np.empty((len(frames), audio.n_bins), np.float32)
+    for start in range(0, len(frames), _BLOCK):
+        block = slice(start, start + _BLOCK)
+        magnitude[block] = np.abs(rfft(frames[block] * window, n=audio.n_fft, axis=1))
     return magnitude
 
 

@@ -158,7 +158,7 @@ class BlindTest:
 
     def _audition(self, sentence: str, step: int) -> Audition:
         if self.network == "ssrn":
-            return Audition(sentence, ssrn_step=step, for_comparison=True)
+            return Audition(sentence, ssrn_step=step, for_comparison=True, network="ssrn")
         return Audition(sentence, step, for_comparison=True)
 
     def _not_on_disk(self, trial: Trial, snapshot: Snapshot) -> set[int]:

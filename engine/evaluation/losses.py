@@ -81,7 +81,7 @@ def text2mel_loss(
     mel = batch.mel
     present = _present(batch.frame_lengths, mel.shape[1]) if recipe.masked else None
     l1, divergence = _spectral(output.logits, output.mel, mel, present)
-    attention = _attention_loss(output.attention, batch, recipe, limits)
+    attention = _attention_loss(output.attention, batch, present, recipe, limits)
     return LossParts(l1 + divergence + attention, l1, divergence, attention)
 
 
@@ -115,20 +115,20 @@ def _spectral(
     return l1, entropy / count
 
 
-def _attention_loss(attention: Tensor, batch: Batch, recipe: Recipe, limits: Limits) -> Tensor:
-    """Mean attention away from the diagonal."""
+def _attention_loss(
+    attention: Tensor, batch: Batch, present: Tensor | None, recipe: Recipe, limits: Limits
+) -> Tensor:
+    """Mean attention away from the diagonal, over `present` frames and their texts."""
     _, n, t = attention.shape
     text_lengths, frame_lengths = batch.text_lengths, batch.frame_lengths
     if not recipe.own_lengths:
         text_lengths = torch.full_like(text_lengths, limits.max_characters)
         frame_lengths = torch.full_like(frame_lengths, limits.max_coarse_frames)
     penalty = guide(text_lengths, frame_lengths, n, t)
-    if not recipe.masked:
+    if present is None:
         return (attention * penalty).mean()
-    text = _present(batch.text_lengths, n)  # (B, N, 1)
-    frames = _present(batch.frame_lengths, t).transpose(1, 2)  # (B, 1, T)
-    real = text * frames
-    return (attention * penalty * real).sum() / real.sum()
+    real = _present(batch.text_lengths, n) * present.transpose(1, 2)  # (B, N, T)
+    return (attention * (penalty * real)).sum() / real.sum()
 
 
 Weights = tuple[Tensor | float, Tensor | float]

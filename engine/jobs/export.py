@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from engine.advice.kept import resolve, why_best
+from engine.checkpoints.both_networks import ssrn_to_train
 from engine.checkpoints.checkpoint import Checkpoint, load_checkpoint, write_checkpoint
 from engine.checkpoints.state import DamagedCheckpointError
 from engine.choices import NetworkName
@@ -36,6 +37,8 @@ class Exported:
     """Bytes of all files."""
     chosen: tuple[str, ...] = ()
     """Of `best` checkpoints, which they are, why, and how sure that is."""
+    lacking: tuple[str, str] | None = None
+    """What the voice lacks whose SSRN was not trained, and the command that trains it."""
 
 
 def export_voice(
@@ -85,7 +88,8 @@ def export_voice(
             fsync(inner)
     steps = {checkpoint.network: checkpoint.step for checkpoint in checkpoints}
     chosen = why_best(voice, step, ssrn_step)
-    return Exported(out, steps["text2mel"], steps.get("ssrn"), size, chosen)
+    lacking = ssrn_to_train(voice) if ssrn_step is None else None
+    return Exported(out, steps["text2mel"], steps.get("ssrn"), size, chosen, lacking)
 
 
 def _load(voice: Voice, network: NetworkName, entry: CheckpointEntry) -> Checkpoint:

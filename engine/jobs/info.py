@@ -6,6 +6,7 @@ Imports neither torch nor librosa, so that it answers at once.
 from pathlib import Path
 from typing import Any
 
+from engine.checkpoints.both_networks import ssrn_to_train
 from engine.checkpoints.state import damaged_checkpoints, read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.networks.specs import OWN_SIZE, size_of
@@ -47,6 +48,7 @@ def describe(folder: Path) -> dict[str, Any]:
         "comparisons": _comparisons(voice),
         "evaluations": _evaluations(voice),
         "recommended": _recommended(voice),
+        "next": _next(voice),
         "spend": {
             "usd": round(spend.usd, 4),
             "training_usd": round(spend.usd - spend.idle_usd, 4),
@@ -93,6 +95,12 @@ def _recommended(voice: Voice) -> dict[str, Any]:
 
     found = {network: recommend(voice, network) for network in trained}
     return {network: to_plain(one) for network, one in found.items() if one is not None}
+
+
+def _next(voice: Voice) -> dict[str, str] | None:
+    """What the voice lacks most, and the command that mends it."""
+    lacking = ssrn_to_train(voice)
+    return None if lacking is None else dict(zip(("why", "command"), lacking, strict=True))
 
 
 def _missing_spend(spend: SpendLog) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from engine.advice.kept import why_best
+from engine.checkpoints.both_networks import ssrn_to_train
 from engine.checkpoints.state import OPTIMIZER_FILE
 from engine.choices import NETWORKS, SynthesisName
 from engine.errors import InputError
@@ -38,6 +39,8 @@ class Said:
     """What a listener must know; empty when all is well."""
     chosen: tuple[str, ...] = ()
     """Of `best` checkpoints, which they are, why, and how sure that is."""
+    lacking: tuple[str, str] | None = None
+    """What the voice lacks whose SSRN was not trained, and the command that trains it."""
 
 
 def say(
@@ -89,7 +92,8 @@ def say(
     if synthesis == "bbc" and speaker.text2mel.spec.mask_text:
         note = "; ".join(filter(None, (note, _TRAINED_WITH_MASKS)))
     chosen = why_best(voice, step, ssrn_step)
-    return Said(path, utterance.seconds, speaker.step, speaker.ssrn_step, note, chosen)
+    lacking = ssrn_to_train(voice) if ssrn_step is None else None
+    return Said(path, utterance.seconds, speaker.step, speaker.ssrn_step, note, chosen, lacking)
 
 
 def _place_of_samples(voice: Voice) -> Path:

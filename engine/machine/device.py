@@ -133,7 +133,7 @@ def _runs_on(code: str, capability: tuple[int, int]) -> bool:
     return built_for <= capability and (match[1] == "compute" or built_for[0] == capability[0])
 
 
-_DTYPES: dict[str, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
+_DTYPES: dict[Precision, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def possible_precisions(
@@ -151,7 +151,7 @@ def possible_precisions(
     return torch.bfloat16, torch.float32
 
 
-def precision_name(precision: torch.dtype) -> str:
+def precision_name(precision: torch.dtype) -> Precision:
     """Return the name of a precision: `bf16`."""
     return next(name for name, dtype in _DTYPES.items() if dtype == precision)
 

@@ -7,10 +7,12 @@ between the CPUs, so that no device is waited for; the gradients, once a step, b
 import logging
 import secrets
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
-from typing import Any, ClassVar, Literal, NamedTuple, Self, TypeVar, get_args
+from importlib.metadata import version
+from typing import ClassVar, Literal, NamedTuple, Self, get_args
 
 import torch
 import torch.distributed as dist
@@ -29,12 +31,13 @@ OrderKind = Literal["prepare", "take state", "step", "end"]
 """What all do next."""
 
 _KINDS: tuple[OrderKind, ...] = get_args(OrderKind)
-_T = TypeVar("_T")
 
 # The others wait while rank 0 is paused, evaluates, or waits for a disk.
 _ORDER_WITHIN = timedelta(days=365)
-# Rank 0 may yet have to begin, so that what stands in the store is of an earlier start.
-_MEET_WITHIN = timedelta(seconds=1)
+# Seconds between two looks whether rank 0 has begun.
+_BETWEEN_LOOKS = 0.05
+# Bytes of what the ranks tell each other before the first step.
+_MAX_TEXT = 1000
 _GRADIENTS_WITHIN = timedelta(minutes=10)
 
 
@@ -93,19 +96,16 @@ class Ranks:
             device = _own_device(self.place, asked)
         except InputError as error:
             problem = str(error)
-        mine = torch.__version__, device.type, socket.gethostname(), problem
-        found = self.exchange(mine)
-        if problem := next(filter(None, (one[-1] for one in found)), ""):
+        if problem := next(filter(None, self.exchange(problem)), ""):
             raise InputError(problem)
-        for version, kind, host, _ in found:
-            if (version, kind) != found[0][:2]:
-                theirs, ours = (
-                    f"torch {version} on a {kind}",
-                    f"torch {found[0][0]} on a {found[0][1]}",
-                )
+        where = {"cpu": "the CPU", "cuda": "GPUs"}[device.type]
+        ours = f"voicecoach {version('voicecoach')} and torch {torch.__version__} on {where}"
+        hosts, found = self.exchange(socket.gethostname()), self.exchange(ours)
+        for host, theirs in zip(hosts, found, strict=True):
+            if theirs != found[0]:
                 raise InputError(
-                    f"The processes of one training must be alike, but {host} has {theirs}, and "
-                    f"{found[0][2]} {ours}."
+                    f"All machines need the same versions, and GPUs or none, but {hosts[0]} has "
+                    f"{found[0]}, and {host} {theirs}."
                 )
         return device
 
@@ -114,12 +114,13 @@ class Ranks:
         """Whether this is rank 0."""
         return self.place.rank == 0
 
-    def exchange(self, mine: _T) -> list[_T]:
-        """Return what each rank says, in their order."""
-        said: list[Any] = [None] * self.place.ranks
+    def exchange(self, mine: str) -> list[str]:
+        """Return what each rank says, in their order; a long text is cut off."""
+        text = mine.encode()[:_MAX_TEXT].ljust(_MAX_TEXT, b"\0")
+        said = [torch.empty(_MAX_TEXT, dtype=torch.uint8) for _ in range(self.place.ranks)]
         with self._reports_loss():
-            dist.all_gather_object(said, mine)
-        return said
+            dist.all_gather(said, torch.frombuffer(bytearray(text), dtype=torch.uint8))
+        return [one.numpy().tobytes().rstrip(b"\0").decode(errors="replace") for one in said]
 
     def order(self, order: Order) -> None:
         """As rank 0, tell the others what all do next."""
@@ -135,12 +136,25 @@ class Ranks:
         kind, step, updates, salt, rate_factor = heard.tolist()
         return Order(_KINDS[int(kind)], int(step), int(updates), int(salt), rate_factor)
 
-    def share(self, of_rank_0: Any = None) -> Any:  # noqa: ANN401 (whatever it gives)
-        """Return what rank 0 gives."""
-        given = [of_rank_0]
+    def share(self, numbers: Sequence[int]) -> list[int]:
+        """Return the numbers that rank 0 gives; all give as many."""
+        given = torch.tensor(numbers)
         with self._reports_loss():
-            dist.broadcast_object_list(given, 0)
-        return given[0]
+            dist.broadcast(given, 0)
+        return [*map(int, given.tolist())]
+
+    def share_bytes(self, of_rank_0: bytes = b"") -> bytes:
+        """Return the bytes that rank 0 gives.
+
+        torch would send objects as well, as code that whoever reaches the port could replace.
+        """
+        [size] = self.share([len(of_rank_0)])
+        given = torch.empty(size, dtype=torch.uint8)
+        if self.leads:
+            given = torch.frombuffer(bytearray(of_rank_0), dtype=torch.uint8)
+        with self._reports_loss():
+            dist.broadcast(given, 0)
+        return given.numpy().tobytes()
 
     def send(self, tensor: Tensor, rank: int) -> None:
         """Send a tensor of the CPU to another rank, which calls `receive`."""
@@ -211,12 +225,13 @@ def _unused_store(place: Place) -> Store:
         for rank in range(1, place.ranks):
             store.set(f"{mine}/{store.get(f'{mine}/{rank}').decode()}", "welcome")
         return PrefixStore(mine, store)
-    while True:
+    session = ""
+    while not (session and store.check([f"{session}/{mine}"])):
+        # Until rank 0 begins, this is the session of an earlier start.
         session = store.get("session").decode()
         store.set(f"{session}/{place.rank}", mine)
-        with suppress(dist.DistStoreError):
-            store.wait([f"{session}/{mine}"], _MEET_WITHIN)
-            return PrefixStore(session, store)
+        time.sleep(_BETWEEN_LOOKS)
+    return PrefixStore(session, store)
 
 
 def _own_device(place: Place, asked: str) -> torch.device:

@@ -6,6 +6,7 @@ so that a layer which normalises parts of the channels need not take them apart 
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 import torch
@@ -51,6 +52,11 @@ class Convolved(NamedTuple):
     """What the gradients need besides the taps."""
 
 
+def few_launches(x: Tensor) -> bool:
+    """Whether operations should be few, even if each is slower: on a GPU they cost by the piece."""
+    return not x.is_cpu
+
+
 def convolve(x: Tensor, taps: Taps, bias: Tensor, parts: int = 1) -> Convolved:
     """Convolve `x` `(B, T, in)`, of the weights' precision, over time."""
     way = _winograd if _winograd_pays(x.shape, taps) else _side_by_side
@@ -87,7 +93,7 @@ def _side_by_side(x: Tensor, taps: Taps, biases: Sequence[Tensor]) -> Convolved:
     weight, dilation, left = taps
     count, frames = weight.shape[1], x.shape[1]
     if count > 1:
-        padded = F.pad(x, (0, 0, left, (count - 1) * dilation - left))
+        padded = _padded(x, left, (count - 1) * dilation - left)
         places = [padded[:, i * dilation : i * dilation + frames] for i in range(count)]
         x = torch.cat(places, dim=-1)
     rows = _aligned(x.reshape(-1, x.shape[-1]), (1,))
@@ -96,6 +102,21 @@ def _side_by_side(x: Tensor, taps: Taps, biases: Sequence[Tensor]) -> Convolved:
         product = torch.addmm(_aligned(bias, (0,)), rows, _aligned(own, (0, 1)).T)
         parts.append(product[:, : len(bias)].view(*x.shape[:2], -1))
     return Convolved(parts, (rows,))
+
+
+def _padded(x: Tensor, left: int, right: int) -> Tensor:
+    """Add frames of zeros; a GPU would launch one kernel more for it."""
+    if not few_launches(x):
+        return F.pad(x, (0, 0, left, right))
+    zero = _zero(x.dtype, x.device)
+    before, after = (zero.expand(len(x), side, x.shape[2]) for side in (left, right))
+    return torch.cat((before, x, after), dim=1)
+
+
+@lru_cache
+def _zero(dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(mode=False):
+        return torch.zeros((1, 1, 1), dtype=dtype, device=device)
 
 
 def _side_by_side_gradients(
@@ -138,8 +159,24 @@ def _add_taps(of_taps: Tensor, taps: Taps) -> Tensor:
     for tap, shift in enumerate(shifts):
         first, end = max(0, -shift), min(frames, frames - shift)
         if shift and first < end:
-            of_x[:, first + shift : end + shift] += of_taps[:, first:end, tap]
+            of_x[:, first + shift : end + shift].add_(of_taps[:, first:end, tap])
     return of_x
+
+
+def add_gradient_of_x(gradient: Tensor, taps: Taps, onto: Tensor) -> None:
+    """Add the gradient of the input `(B, T, in)` to a tensor; `gradient` is `(B, T, out)`.
+
+    A product for each tap adds to it, which moves less memory of a GPU than adding up products.
+    """
+    frames = gradient.shape[1]
+    for tap, own in enumerate(taps.weight.unbind(1)):
+        shift = tap * taps.dilation - taps.left
+        first, end = max(0, -shift), min(frames, frames - shift)
+        if not shift:
+            onto.flatten(0, 1).addmm_(gradient.flatten(0, 1), own)
+        elif first < end:
+            into = onto[:, first + shift : end + shift]
+            into.baddbmm_(gradient[:, first:end], own.expand(len(gradient), *own.shape))
 
 
 def _winograd(x: Tensor, taps: Taps, biases: Sequence[Tensor]) -> Convolved:

@@ -4,16 +4,14 @@ They compute in the precision of their weights. Channels last is what the layer 
 each convolution wants, and what speaking frame by frame needs.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd import Function
 
 from engine.networks.convolution import Taps, convolve, gradients_of
-from engine.networks.dropout import Context, drop, drop_alike, dropout
+from engine.networks.dropout import Context, dropout
+from engine.networks.highway import highway, mix
 
 
 class Convolution(nn.Module):
@@ -140,92 +138,14 @@ class HighwayLayer(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Transform `x` `(B, T, C)` to the same shape."""
         convolution, share = self.convolution, self.dropout if self.training else 0.0
-        mixed: Tensor = _Highway.apply(  # type: ignore[no-untyped-call]
-            x, convolution.weight, convolution.bias, self.norm_weight, self.norm_bias,
-            convolution.dilation, convolution.left, self.epsilon, share,
-        )  # fmt: skip
-        return mixed
+        places = convolution.dilation, convolution.left
+        norm = self.norm_weight, self.norm_bias
+        return highway(x, (convolution.weight, convolution.bias), places, norm, self.epsilon, share)
 
     def finish(self, h: Tensor, x: Tensor) -> Tensor:
         """Everything after the convolution, which alone looks at other frames."""
         halves = h.chunk(2, dim=-1)
-        return _mix(halves, x, self.norm_weight, self.norm_bias, self.epsilon)[0]
-
-
-class _Half(NamedTuple):
-    """The gate, or the candidate."""
-
-    convolved: Tensor
-    mean: Tensor
-    rstd: Tensor
-    value: Tensor
-
-
-def _mix(
-    halves: Sequence[Tensor], x: Tensor, weights: Tensor, biases: Tensor, epsilon: float
-) -> tuple[Tensor, list[_Half]]:
-    """Normalise gate and candidate, and let so much of the candidate into `x`."""
-    made = []
-    for half, weight, bias in zip(halves, weights, biases, strict=True):
-        half = half.contiguous()
-        value, mean, rstd = torch.native_layer_norm(half, half.shape[-1:], weight, bias, epsilon)
-        made.append(_Half(half, mean, rstd, value))
-    gate, candidate = made
-    # x + s·(c − x) is s·c + (1 − s)·x with one product fewer.
-    return torch.lerp(x, candidate.value, gate.value.sigmoid_()), made
-
-
-class _Highway(Function):
-    """A highway layer in one: its gradient passes over less memory than torch's would."""
-
-    @staticmethod
-    def forward(
-        ctx: Context,
-        x: Tensor,
-        weight: Tensor,
-        bias: Tensor,
-        norm_weight: Tensor,
-        norm_bias: Tensor,
-        dilation: int,
-        left: int,
-        epsilon: float,
-        share: float,
-    ) -> Tensor:
-        halves, kept = convolve(x, Taps(weight, dilation, left), bias, parts=2)
-        mixed, (gate, candidate) = _mix(halves, x, norm_weight, norm_bias, epsilon)
-        drawn = None
-        if share > 0:
-            mixed, drawn = drop(mixed, share)
-        ctx.save_for_backward(x, weight, norm_weight, norm_bias, drawn, *gate, *candidate, *kept)
-        ctx.places, ctx.share = (dilation, left), share
-        return mixed
-
-    @staticmethod
-    def backward(ctx: Context, gradient: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight, norm_weight, norm_bias, drawn, *halves = ctx.saved_tensors
-        size = len(_Half._fields)
-        gate, candidate = _Half(*halves[:size]), _Half(*halves[size : 2 * size])
-        if drawn is not None:
-            gradient = drop_alike(gradient, drawn, ctx.share)
-        of_candidate = gradient * gate.value
-        # g·(c − x)·s·(1 − s)
-        of_gate = torch.sub(candidate.value, x).mul_(of_candidate)
-        of_gate.addcmul_(of_gate, gate.value, value=-1)
-        found = [
-            torch.ops.aten.native_layer_norm_backward(
-                of_half, half.convolved, x.shape[-1:], half.mean, half.rstd, own_weight, own_bias,
-                [True, True, True],
-            )
-            for of_half, half, own_weight, own_bias in zip(
-                (of_gate, of_candidate), (gate, candidate), norm_weight, norm_bias, strict=True
-            )
-        ]  # fmt: skip
-        of_halves, *of_norm = zip(*found, strict=True)
-        taps, kept = Taps(weight, *ctx.places), halves[2 * size :]
-        of = gradients_of(of_halves, kept, x.shape, taps, wants_x=True)
-        assert of.x is not None
-        of_x = of.x.add_(gradient).sub_(of_candidate)
-        return of_x, of.weight, of.bias, *map(torch.stack, of_norm), None, None, None, None
+        return mix(halves, x, self.norm_weight, self.norm_bias, self.epsilon)[0]
 
 
 class Upsampling(nn.Module):

@@ -44,11 +44,15 @@ class _Stack(nn.Module):
             self.layers.append(HighwayLayer(convolution, **self._settings))
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Apply all layers to `x` `(B, T, C)`; `mask` `(B, T, 1)` zeroes what lies beyond it."""
+        """Apply all layers to `x` `(B, T, C)`; no place sees those where `mask` `(B, T, 1)` is 0.
+
+        What comes out there means nothing.
+        """
         for layer in self.layers:
-            x = layer(x)
-            if mask is not None:
+            assert isinstance(layer, ConvolutionLayer | HighwayLayer)
+            if mask is not None and layer.convolution.reach:
                 x = x * mask
+            x = layer(x)
         return x
 
 

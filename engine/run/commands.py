@@ -39,6 +39,9 @@ class Continue(msgspec.Struct, frozen=True, tag=True):
     """Resume after `Pause`; at the stop, train on without one; after a check that found errors,
     begin."""
 
+    network: NetworkName | None = None
+    """Which one; None for all that are paused, and at the stop only where no other trains."""
+
 
 class Hold(msgspec.Struct, frozen=True, tag=True):
     """After a check that found errors, wait for an answer however long it takes."""
@@ -173,11 +176,11 @@ _M = TypeVar("_M", bound=Message)
 class Inbox:
     """Commands and news on their way to the trainer; sending never waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, hurried: threading.Event | None = None) -> None:
         # Its `put` holds no lock that the code interrupted by a signal could be holding.
         self._arriving: SimpleQueue[Message] = SimpleQueue()
         self._arrived: deque[Message] = deque()
-        self.hurried = threading.Event()
+        self.hurried = hurried or threading.Event()
         """Set by whoever wants the end to wait for nothing more: neither for a disk that refuses
         the last steps, which are lost, nor for a mirror."""
 
@@ -235,3 +238,40 @@ class Inbox:
                 self._arrived.append(self._arriving.get_nowait())
         except Empty:
             return
+
+
+# What one of the networks carries out for the whole run.
+_FOR_ONE = (SetBudget, SetSentences, Audition, MarkHeard, LeaveOut)
+
+
+class Inboxes:
+    """The inboxes of the networks that a run trains; sending never waits."""
+
+    def __init__(self) -> None:
+        """Begin without any."""
+        self._open: dict[NetworkName, Inbox] = {}
+        self.hurried = threading.Event()
+        """That of all of them; see `Inbox`."""
+
+    def open(self, network: NetworkName) -> Inbox:
+        """Open the inbox of a network."""
+        inbox = Inbox(self.hurried)
+        self._open = {**self._open, network: inbox}
+        return inbox
+
+    def close(self, network: NetworkName) -> None:
+        """Send nothing more to a network, whose trainer has ended."""
+        if len(self._open) > 1:
+            self._open = {one: inbox for one, inbox in self._open.items() if one != network}
+
+    def send(self, message: Message) -> None:
+        """Send to the network that is named, or to all that the message concerns."""
+        inboxes = self._open
+        if isinstance(message, StopAt | Continue) and message.network is not None:
+            chosen = [inboxes[message.network]] if message.network in inboxes else []
+        elif isinstance(message, _FOR_ONE):
+            chosen = list(inboxes.values())[:1]
+        else:
+            chosen = list(inboxes.values())
+        for inbox in chosen:
+            inbox.send(message)

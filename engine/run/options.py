@@ -1,11 +1,12 @@
 """The options of `train`, read and checked."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 from engine.choices import (
+    NETWORKS,
     CleanerName,
     CloudChoice,
     NetworkName,
@@ -94,6 +95,8 @@ class TrainOptions:
     dataset: Path | None = None
     """A folder in LJ Speech layout; may be left out for a voice that exists."""
     network: NetworkName = "text2mel"
+    both: bool = False
+    """Train SSRN too, beside Text2Mel, which `network` then names."""
     source: Path | None = None
     """A voice, an export or a checkpoint whose weights a new voice starts from."""
     source_step: StepChoice | None = None
@@ -106,9 +109,12 @@ class TrainOptions:
     recipe: RecipeName | None = None
     precision: Precision = "auto"
     device: str = "auto"
-    """`auto`, `cpu` or `cuda:N`."""
+    """`auto`, `cpu` or `cuda:N`; for both networks also two, `cuda:0,cuda:1`."""
     stop: Stop | None = None
-    """None for the previous run's stop, if it did not reach it; preflight then puts that here."""
+    """None for the previous run's stop, if it did not reach it; preflight then puts that here. A
+    `StoredStop` is taken as it is, also where it is reached."""
+    ssrn_stop: Stop | None = None
+    """SSRN's where both are trained; None for the same as `stop`."""
     stop_when: StopWhen = ""
     """What ends this run besides; the next one is to be told again."""
     price: Price | None = None
@@ -148,7 +154,28 @@ class TrainOptions:
     notify: tuple[str, ...] = field(default=(), repr=False)
     """Where notices are sent, as apprise writes it. They hold secrets: nothing may store them."""
 
+    @property
+    def networks(self) -> tuple[NetworkName, ...]:
+        """What is trained."""
+        return NETWORKS if self.both else (self.network,)
+
+    def of(self, network: NetworkName) -> "TrainOptions":
+        """The options for one of the networks; of two devices, SSRN has the second."""
+        devices = self.device.split(",")
+        return replace(
+            self,
+            network=network,
+            device=devices[-1] if network == "ssrn" else devices[0],
+            stop=self.ssrn_stop or self.stop if network == "ssrn" else self.stop,
+        )
+
     def __post_init__(self) -> None:
+        if "," in self.device and not (self.both and self.device.count(",") == 1):
+            raise InputError(
+                f"--device is {self.device}; name one device, or two with --network both"
+            )
+        if self.ssrn_stop is not None and not self.both:
+            raise InputError("--ssrn-stop-at goes with --network both; give --stop-at")
         given = 0 if self.price in (None, "auto") else self.price
         if not (isinstance(given, int | float) and 0 <= given < 1_000_000):
             raise InputError(

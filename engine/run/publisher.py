@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
-from engine.choices import NETWORK_TITLES, NetworkName
+from engine.choices import NETWORK_TITLES, NETWORKS, NetworkName
 from engine.run.curves import AttentionPlot
 from engine.run.evaluation import Notice, NoticeKind
 from engine.run.sample import Sample
@@ -22,7 +22,7 @@ COMMON = frozenset(
         *("spent", "idle_usd", "run_seconds", "voice_seconds", "wait_seconds", "wait_usd"),
         *("budget", "price", "price_source", "machine", "spot_notice", "interrupted"),
         *("events", "warnings", "notices", "auditioning", "speaking", "auditions"),
-        *("gpu", "gpu_absent", "failure", "ended_because", "screens", "readers"),
+        *("failure", "ended_because", "screens", "readers"),
     }
 )
 """What is of the run or the voice: it is the same in the snapshots of both networks."""
@@ -60,6 +60,11 @@ class Publisher:
     def snapshot(self) -> Snapshot:
         """The newest snapshot; where both networks are trained, Text2Mel's with SSRN's in it."""
         return self._snapshot
+
+    @property
+    def run_snapshot(self) -> Snapshot:
+        """The newest snapshot of the whole run."""
+        return self._run._snapshot
 
     def show_other(self, first: Snapshot) -> None:
         """Show another network, too, from here on."""
@@ -147,15 +152,24 @@ class NetworkPublisher(Publisher):
         self._turn = run._turn
         self.beats = 0
 
+    def beat(self) -> None:
+        """Show that the thread moves which prepares or trains this network."""
+        self.beats += 1
+        self._run.beats += 1
+
     @property
     def snapshot(self) -> Snapshot:
         """The newest snapshot of this network."""
         return self._run._snapshots[self._place]
 
     def _named(self, text: str) -> str:
-        title = NETWORK_TITLES[self.snapshot.network]
-        alone = len(self._run._snapshots) == 1 or text.lower().startswith(title.lower())
-        return text if alone else f"{title}: {text}"
+        # What the first one meets before its steps is of the voice.
+        ours = self._place == 0 and self.snapshot.phase.before_steps
+        named = text.lower().startswith(tuple(NETWORKS))
+        alone = len(self._run._snapshots) == 1
+        return (
+            text if alone or ours or named else f"{NETWORK_TITLES[self.snapshot.network]}: {text}"
+        )
 
     def _change(self, changes: dict[str, Any], only: int | None = None) -> None:
         self._run._change(changes, self._place)

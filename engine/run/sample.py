@@ -1,6 +1,8 @@
 """What the samples of a voice are, and the checkpoints that can speak."""
 
 import re
+import shlex
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -78,6 +80,14 @@ class Speaking:
     automatic: bool = False
 
 
+FIRST_OF_TWO = (
+    "this run trains Text2Mel, the first of a voice's two networks; next is SSRN, which makes the "
+    "sound: n at the stop, or --network ssrn; --network both trains them together"
+)
+BASE_SSRN = "its SSRN is still the base's, which never heard these recordings"
+NO_SSRN = "it has no SSRN yet and speaks from the mel alone, which sounds muffled"
+
+
 @dataclass(frozen=True, slots=True)
 class KeptCheckpoint:
     """A checkpoint on disk, which can speak."""
@@ -92,3 +102,20 @@ class KeptCheckpoint:
     """What it is the best by; such checkpoints are never pruned."""
     base: bool = False
     """Whether it holds the weights that training began from."""
+
+
+def lacking_ssrn(checkpoints: Iterable[KeptCheckpoint]) -> str:
+    """Say what a voice whose Text2Mel was trained lacks as long as its SSRN was not; else empty."""
+    own = {one.network for one in checkpoints if not one.base}
+    there = {one.network for one in checkpoints}
+    if "text2mel" not in own or "ssrn" in own:
+        return ""
+    return BASE_SSRN if "ssrn" in there else NO_SSRN
+
+
+def command_to_train_ssrn(voice_folder: Path, *, demo: bool = False) -> str:
+    """The shell command that trains the SSRN of a voice."""
+    voice = shlex.quote(str(voice_folder))
+    if demo:
+        return f"voicecoach demo --voice {voice} --network ssrn"
+    return f"voicecoach train --voice {voice} --network ssrn --stop-at +5k"

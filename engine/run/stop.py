@@ -164,6 +164,12 @@ class StopRule:
             )
         return StopPoint(step=last)
 
+    def as_reached(self) -> "StoredStop":
+        """The stop where `resolve` raises `AlreadyThereError`."""
+        at_sum = self.kind == "money"
+        point = StopPoint(usd=self.amount) if at_sum else StopPoint(step=int(self.amount))
+        return StoredStop(point, self.text)
+
 
 class StopAt(Struct, frozen=True, tag=True):
     """The command to stop when the rule says; None trains on without a stop."""

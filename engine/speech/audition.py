@@ -21,7 +21,6 @@ from engine.errors import Cancelled, EngineError, VoicecoachError
 from engine.machine.background import BackgroundThread
 from engine.machine.device import compute_on_one_thread, is_out_of_memory
 from engine.networks.build import network_with
-from engine.networks.specs import NetworkSpec, Text2MelSpec
 from engine.networks.ssrn import SSRN
 from engine.run.commands import Audition
 from engine.run.curves import AttentionPlot
@@ -30,6 +29,7 @@ from engine.run.sample import Sample, Speaking, StepChoice
 from engine.run.snapshot import Phase
 from engine.speech.attention_file import write_attention
 from engine.speech.growing import GrowingWav, write_wav
+from engine.speech.in_training import NetworkInTraining
 from engine.speech.loudness import level
 from engine.speech.sample_list import SampleList
 from engine.speech.sound_stream import SoundStream
@@ -47,20 +47,6 @@ _FRAMES_AT_ONCE = 20
 
 
 @dataclass(frozen=True)
-class NetworkInTraining:
-    """The network that a run trains, for auditions with its weights of this moment."""
-
-    spec: NetworkSpec
-    symbols: str
-    copy_weights: Callable[[Mapping[str, Tensor] | None], tuple[int, Mapping[str, Tensor]]]
-    """Returns the step and copies on the CPU of its weights, if possible in those of an earlier
-    call; called from another thread."""
-    store: FeatureStore
-    held_out: Sequence[int]
-    """Clips of the store; the first is what SSRN resynthesises unless told otherwise."""
-
-
-@dataclass(frozen=True)
 class AuditionRequest:
     """What is to be spoken, and by which checkpoints; see `engine.run.commands.Audition`."""
 
@@ -71,6 +57,8 @@ class AuditionRequest:
     """Whether nobody asked for it: it gives way to what a person asks for."""
     for_comparison: bool = False
     """Whether it is for a blind comparison: nothing of it is shown before it is there."""
+    network: NetworkName | None = None
+    """Whose sample it is."""
 
 
 class Auditions:
@@ -80,16 +68,19 @@ class Auditions:
     """
 
     def __init__(
-        self, voice: Voice, publisher: Publisher, training: NetworkInTraining | None = None
+        self, voice: Voice, publisher: Publisher, training: Sequence[NetworkInTraining] = ()
     ) -> None:
-        """Start the thread. Without a network in training, checkpoints on disk speak."""
+        """Start the thread. Where a network is not in training, its checkpoints on disk speak."""
         self._voice = voice
         self._publisher = publisher
-        self._training = training
+        self._training: dict[NetworkName, NetworkInTraining] = {}
         self._networks = Networks(voice)
-        self._weights: Mapping[str, Tensor] | None = None
+        self._weights: dict[NetworkName, Mapping[str, Tensor]] = {}
         self._ready = False
-        self._recordings = _by_text(training)
+        self._store: FeatureStore | None = None
+        self._recordings: dict[str, int] = {}
+        for one in training:
+            self.take_network(one)
         self._turn = threading.Lock()
         self._asked: deque[AuditionRequest] = deque()
         self._automatic: deque[AuditionRequest] = deque()
@@ -106,6 +97,12 @@ class Auditions:
         self._worker.start()
         self._worker.request()  # see `_get_ready`
 
+    def take_network(self, training: NetworkInTraining) -> None:
+        """Have a network speak from here on that is being trained."""
+        if self._store is None:
+            self._store, self._recordings = training.store, training.by_text()
+        self._training = {**self._training, training.name: training}
+
     @property
     def open(self) -> bool:
         """Whether its thread takes requests; without one, `request` speaks where it is called."""
@@ -119,8 +116,9 @@ class Auditions:
     def take(self, command: Audition) -> None:
         """Have spoken soon what a person asks for; as `request`."""
         self.request(
-            command.sentence, command.step, command.ssrn_step, for_comparison=command.for_comparison
-        )
+            command.sentence, command.step, command.ssrn_step,
+            for_comparison=command.for_comparison, network=command.network,
+        )  # fmt: skip
 
     def request(
         self,
@@ -130,6 +128,7 @@ class Auditions:
         *,
         automatic: bool = False,
         for_comparison: bool = False,
+        network: NetworkName | None = None,
     ) -> None:
         """Have a sentence spoken soon; any thread may call it, and it never waits.
 
@@ -142,9 +141,11 @@ class Auditions:
             ssrn_step: the checkpoint of SSRN; None for the newest.
             automatic: whether it belongs to the series at checkpoints.
             for_comparison: whether it is for a blind comparison.
+            network: whose sample it is; see `Audition`.
         """
         sentence = sentence or self._publisher.snapshot.sentence
-        wanted = AuditionRequest(sentence, step, ssrn_step, automatic, for_comparison)
+        given = automatic, for_comparison, network or self._own_network
+        wanted = AuditionRequest(sentence, step, ssrn_step, *given)
         with self._turn:
             queue = self._automatic if automatic else self._asked
             if wanted in queue or wanted == self._current:
@@ -201,7 +202,7 @@ class Auditions:
         if self._worker.running:  # or else this is the thread that trains
             compute_on_one_thread()
         try:
-            self._load(AuditionRequest(""))
+            self._load(AuditionRequest("", network=self._own_network))
         except VoicecoachError as error:
             _log.info("nothing can be spoken yet: %s", error)  # told whoever asks for a sample
 
@@ -277,8 +278,10 @@ class Auditions:
 
     def _load(self, request: AuditionRequest) -> tuple[Loaded | None, Loaded | None]:
         """Load what the request needs: Text2Mel, unless a recording is resynthesised, and SSRN."""
-        if self._training is None or isinstance(self._training.spec, Text2MelSpec):
+        if request.network != "ssrn":
             text2mel = self._network("text2mel", request.step)
+            if request.step is request.ssrn_step is None and "ssrn" in self._training:
+                return text2mel, self._network("ssrn", None)  # both as they are at this moment
             return text2mel, self._networks.load_if_any("ssrn", request.ssrn_step)
         ssrn = self._network("ssrn", request.ssrn_step)
         recorded = request.step is None and self._recording_of(request.sentence) is not None
@@ -289,16 +292,21 @@ class Auditions:
 
         Of a voice that is not being trained, this moment is the newest checkpoint.
         """
-        if self._training is None or choice is not None:
+        training = self._training.get(network)
+        if training is None or choice is not None:
             return self._networks.load(network, choice)
         try:
-            step, self._weights = self._training.copy_weights(self._weights)
+            step, weights = training.copy_weights(self._weights.get(network))
         except (RuntimeError, MemoryError) as error:
             if not is_out_of_memory(error):
                 raise
             raise EngineError("not enough memory for a copy of the weights") from error
-        spec, symbols = self._training.spec, self._training.symbols
-        return Loaded(ready_to_speak(network_with(spec, self._weights)), step, symbols)
+        self._weights[network] = weights
+        return Loaded(ready_to_speak(network_with(training.spec, weights)), step, training.symbols)
+
+    @property
+    def _own_network(self) -> NetworkName:
+        return "ssrn" if self._training.keys() == {"ssrn"} else "text2mel"
 
     def _recording_of(self, sentence: str) -> int | None:
         """The held-out clip that a sentence is the text of, by its number in the store."""
@@ -328,14 +336,14 @@ class Auditions:
 
     def _resynthesise(self, request: AuditionRequest, ssrn: Loaded) -> Sample:
         """Resynthesise a held-out clip from its true coarse mel."""
-        training, number = self._training, self._recording_of(request.sentence)
-        assert training is not None
+        store, number = self._store, self._recording_of(request.sentence)
+        assert store is not None
         assert number is not None
         assert isinstance(ssrn.network, SSRN)
-        clip, settings = training.store.clips[number], self._voice.settings
+        clip, settings = store.clips[number], self._voice.settings
         rate = settings.audio.sample_rate
         path = self._place(f"ssrn-{ssrn.step}_{slug(clip.clip_id)}.wav")
-        mel = training.store.coarse_mel(number).astype(np.float32)
+        mel = store.coarse_mel(number).astype(np.float32)
         vocoder = VocoderSettings(settings.sharpening)
         with self._growing(request, ssrn.step, path) as on_sound:
             stream = SoundStream(ssrn.network, settings.audio, vocoder, on_sound)
@@ -378,10 +386,10 @@ class Auditions:
         None where that cannot be: training needs the recordings no more, and they may be gone.
         """
         number = self._recording_of(sentence)
-        if self._training is None or number is None:
+        if self._store is None or number is None:
             earlier = (one for one in self._publisher.snapshot.samples if one.sentence == sentence)
             return next((one.original for one in earlier if one.original), None)
-        clip, rate = self._training.store.clips[number], self._voice.settings.audio.sample_rate
+        clip, rate = self._store.clips[number], self._voice.settings.audio.sample_rate
         original = self._voice.samples / f"original_{slug(clip.clip_id)}.wav"
         try:
             if not original.exists():
@@ -390,11 +398,3 @@ class Auditions:
             _log.warning("no original beside the sample: %s", error)
             return None
         return original
-
-
-def _by_text(training: NetworkInTraining | None) -> dict[str, int]:
-    """The held-out clips, by number, under their cleaned texts; the empty text has the first."""
-    if training is None:
-        return {}
-    numbers = list(training.held_out)
-    return {training.store.clips[i].text: i for i in reversed(numbers)} | {"": numbers[0]}

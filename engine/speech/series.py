@@ -42,12 +42,16 @@ class Series:
         auditions: Auditions,
         publisher: Publisher,
         recording: str,
+        share: float = SHARE,
     ) -> None:
         """Speak nothing yet.
 
         The network is the one that is trained: Text2Mel speaks the sentences of the snapshot, SSRN
-        resynthesises the held-out recording of a text.
+        resynthesises the held-out recording of a text. While steps are made, speaking takes at
+        most a `share` of their time.
         """
+        self._share = share
+        self._asked = False
         self._voice = voice
         self._auditions = auditions
         self._publisher = publisher
@@ -93,7 +97,7 @@ class Series:
             waiting: whether no steps are made, so that speaking costs none.
         """
         self._account()
-        left = math.inf if waiting else SHARE * trained - self._used
+        left = math.inf if waiting else self._share * trained - self._used
         self._go_on(left, charged=not waiting)
 
     def speak_last(self, trained: float, go_on: Callable[[], bool]) -> None:
@@ -129,18 +133,21 @@ class Series:
             return False
         self._charged, self._last, self._taken = charged, sentence, 0.0
         self._tried.add(turn)
+        self._asked = True
         if self._network == "ssrn":
-            self._auditions.request(sentence, ssrn_step=step, automatic=True)
+            self._auditions.request(sentence, ssrn_step=step, automatic=True, network="ssrn")
         else:
             self._auditions.request(sentence, step=step, automatic=True)
         return True
 
     def _account(self) -> None:
         """Note how long the last sentence has taken, in several tries if it had to give way."""
+        # Asked before the seconds are read: those of the other network's series do not count.
+        asked, self._asked = self._asked, self._asked and not self._auditions.idle
         seconds = self._auditions.automatic_seconds - self._accounted
-        if not seconds:
-            return
         self._accounted += seconds
+        if not (seconds and asked):
+            return
         self._taken += seconds
         self._seconds[self._last] = self._taken
         if self._charged:

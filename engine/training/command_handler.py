@@ -4,12 +4,14 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 
+from engine.choices import NetworkName
 from engine.errors import VoicecoachError
 from engine.formatting import plural
 from engine.machine.cloud.machine import (
     Interruption,
     NoticeGone,
     SpotNews,
+    SpotNotice,
     SpotWarning,
 )
 from engine.run.commands import (
@@ -47,13 +49,49 @@ _IDLE_SECONDS = 0.5
 _SHOWN_WITHIN = 5.0
 
 
+class Partners:
+    """What the trainers of a run know of each other: alone, one waits and ends by itself."""
+
+    def __init__(self) -> None:
+        self.states: list[RunState] = []
+        self.coming: set[NetworkName] = set()
+        """Networks that are being prepared, and will be trained next."""
+
+    def others_busy(self, state: "RunState") -> bool:
+        """Whether another network is trained, or waits for a person without limit."""
+        others = (one for one in self.states if one is not state)
+        return bool(self.coming) or any(not one.ended and not one.waits for one in others)
+
+    def others_done(self, state: "RunState") -> bool:
+        """Whether all others are at their stop, or have ended."""
+        others = (one for one in self.states if one is not state)
+        return not self.coming and all(one.at_stop or one.ended for one in others)
+
+    def all_at_stop(self) -> bool:
+        """Whether nothing is left of what the run was to train."""
+        return not self.coming and all(one.at_stop for one in self.states)
+
+    def all_saved_for(self, notice: SpotNotice, state: "RunState") -> bool:
+        """Note that one has saved for a notice of its cloud; return whether all have."""
+        state.saved_for = notice
+        return all(one.ended or one.saved_for == notice for one in self.states)
+
+
 class RunState:
-    """Where a run stands: at which step, for whom, and whether it makes steps or waits."""
+    """Where a network stands: at which step, for whom, and whether it makes steps or waits."""
 
     def __init__(
-        self, step: int, options: TrainOptions, publisher: Publisher, cost: CostMeter
+        self,
+        step: int,
+        options: TrainOptions,
+        publisher: Publisher,
+        cost: CostMeter,
+        partners: Partners | None = None,
     ) -> None:
         """Stand at a global step, ready to make the next."""
+        self.partners = partners or Partners()
+        self.partners.states.append(self)
+        self.partners.coming.discard(cost.network)
         self._publisher = publisher
         self._cost = cost
         self._hold = options.hold
@@ -67,6 +105,8 @@ class RunState:
         """Whether no steps are made, for whatever reason."""
         self.at_stop = False
         """Whether that is because the stop, or the budget, is reached."""
+        self.at_budget = False
+        """Whether that is the budget."""
         self.diverged = ""
         """Why the run waits for a person after it diverged again and again; a sentence."""
         self.finishing = False
@@ -77,6 +117,12 @@ class RunState:
         """Why that is so where nobody asked for it, as a clause."""
         self.gives_up_stop = False
         """Whether a person at a screen ended the run."""
+        self.saved_for: SpotNotice | None = None
+        """The notice of the cloud for which it has saved."""
+        self.ended = False
+        """Whether its trainer has nothing more to do."""
+        self.waits = False
+        """Whether no steps are made, and the wait for a person has a limit."""
         self._wait_ends: float | None = None
         self._unread_since: float | None = None
 
@@ -89,7 +135,12 @@ class RunState:
         self.paused = True
         self._cost.pause_training()
         self._publisher.update(phase=phase, steps_per_second=None)
-        if by_person or self._hold or self._wait_ends is not None:
+        self.waits = not (by_person or self._hold)
+        self._begin_wait()
+
+    def _begin_wait(self) -> None:
+        busy = self.partners.others_busy(self)
+        if not (self.waits and self.attended) or busy or self._wait_ends is not None:
             return
         if not self.terminal_stalled:
             self._publisher.event(
@@ -106,7 +157,7 @@ class RunState:
 
     def resume(self) -> None:
         """Make steps again."""
-        self.paused = self.at_stop = False
+        self.paused = self.at_stop = self.at_budget = self.waits = False
         self._set_wait_end(None)
         self._publisher.update(phase=Phase.TRAINING)
 
@@ -117,6 +168,11 @@ class RunState:
 
     def why_wait_ends(self) -> str:
         """Return why the wait for a person is over, as a clause; empty while it lasts."""
+        if self.partners.others_busy(self):
+            if self._wait_ends is not None:
+                self._set_wait_end(None)
+            return ""
+        self._begin_wait()
         if self._wait_ends is None:
             return self._why_pause_ends()
         if self.terminal_stalled:
@@ -143,6 +199,11 @@ class RunState:
         self._wait_ends = at
         shown = None if at is None else time.time() + at - self._now
         self._publisher.update(wait_ends_at=shown)
+
+    @property
+    def others_done(self) -> bool:
+        """Whether the other network, where the run trains one, is at its stop too, or has ended."""
+        return self.partners.others_done(self)
 
     @property
     def _now(self) -> float:
@@ -181,10 +242,16 @@ class CommandHandler:
         self._publisher.beat()
         while (command := self._inbox.take()) is not None:
             yield from self._carry_out(command, state)
+        if state.at_budget and not self._limits.reached(state.step):
+            yield from self._resume(state)
 
     def wait(self, state: RunState) -> None:
         """Wait a moment for the next command; end a wait for a person that has lasted too long."""
-        if why := state.why_wait_ends():
+        if state.at_stop:
+            self._limits.store_stop(state.step, done=state.partners.all_at_stop())
+        if state.at_stop and not state.attended and state.others_done:
+            state.finishing = state.ends_at_stop = True
+        elif why := state.why_wait_ends():
             self._publisher.event(f"{why}: the run ends")
             self._publisher.update(ended_because=why, wait_ends_at=None)
             state.ended_because, state.finishing = why, True
@@ -197,12 +264,13 @@ class CommandHandler:
                 if self._limits.change_stop(rule, state.step) and state.at_stop:
                     yield from self._resume(state)
             case SetBudget(usd):
-                if self._limits.change_budget(usd, state.step) and state.at_stop:
-                    yield from self._resume(state)
+                self._limits.budget.change(usd)
             case Pause():
                 self._pause(state)
-            case Continue():
-                yield from self._resume(state)
+            case Continue(network):
+                # Of two networks one may be at its stop while the other is paused.
+                if network or not state.at_stop or state.others_done:
+                    yield from self._resume(state)
             case ScreenDetached():
                 yield command
                 yield from self._go_unattended(state, command.keep_training)
@@ -260,7 +328,7 @@ class CommandHandler:
         self._publisher.event("continuing without a screen")
         if state.paused and keep_training and not state.at_stop:
             yield from self._resume(state)
-        if state.paused:
+        if state.paused and (not state.at_stop or state.others_done):
             if not state.at_stop and not state.diverged:
                 self._publisher.event(
                     "nobody is there to end the pause: saving and ending", "warning"

@@ -11,7 +11,9 @@ and a laptop that is closed, cost nothing by the hour.
 import threading
 import time
 from collections import deque
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, field, replace
 
 from engine.choices import NetworkName
 from engine.formatting import timestamp
@@ -53,12 +55,33 @@ class RunningClock:
 
 
 @dataclass(frozen=True, slots=True)
+class _Periods:
+    """Training up to a moment; replaced as a whole, since other threads read it."""
+
+    at: float
+    """The moment, by the clock."""
+    seconds: float = 0.0
+    """In which any network was trained."""
+    shares: Mapping[str, float] = field(default_factory=dict)
+    """The same seconds, divided among the networks that were trained at the time."""
+    training: frozenset[str] = frozenset()
+    """The networks that are being trained since."""
+
+    def until(self, now: float) -> "_Periods":
+        """The same up to a later moment."""
+        if not self.training:
+            return replace(self, at=now)
+        passed = now - self.at
+        more = {
+            one: self.shares.get(one, 0.0) + passed / len(self.training) for one in self.training
+        }
+        return replace(self, at=now, seconds=self.seconds + passed, shares={**self.shares, **more})
+
+
+@dataclass(frozen=True, slots=True)
 class _Closed:
     """What of this run is in entries; replaced as a whole, since other threads read it."""
 
-    since: str
-    """When the open periods began, in UTC."""
-    step: int
     training: float = 0.0
     """Seconds."""
     idle: float = 0.0
@@ -68,38 +91,92 @@ class _Closed:
     idle_usd: float = 0.0
 
 
+class _Run:
+    """What the machine of a run costs, whichever of its networks are trained."""
+
+    def __init__(self, price: float) -> None:
+        self.price = price
+        self.clock = RunningClock()
+        self.began = self.clock.read()
+        self.ended: float | None = None
+        self.closed = _Closed()
+        self.periods = _Periods(self.began)
+        # Held by those who change the periods.
+        self._changing = threading.Lock()
+
+    def now(self) -> _Periods:
+        """The periods up to this moment."""
+        periods = self.periods
+        return periods.until(self.clock.read()) if periods.training else periods
+
+    def set_training(self, network: str, training: bool) -> None:
+        """Count time as training of a network from here on, or no longer."""
+        with self._changing:
+            if (network in self.periods.training) is not training:
+                periods = self.periods.until(self.clock.read())
+                self.periods = replace(periods, training=periods.training ^ {network})
+
+    @property
+    def seconds(self) -> float:
+        if self.ended is not None:
+            return self.ended
+        return self.clock.read() - self.began + self.clock.suspended
+
+    def open(self, closed: _Closed) -> tuple[float, float]:
+        """Seconds of training and of idle time that are in no entry yet."""
+        # Training first: what passes between two readings is then idle, and not less than 0.
+        training = self.now().seconds
+        idle = max(0.0, self.seconds - training)
+        return max(0.0, training - closed.training), max(0.0, idle - closed.idle)
+
+
 class CostMeter:
     """Counts training, idle time, the speed of steps, and what all of it costs.
 
-    Any thread may read; training is started and paused by the trainer alone, and periods are closed
+    Of two networks that are trained at once each has its own, of the same machine: the sums are of
+    the machine, and its hour counts once; steps, speed and entries are the network's. Any thread
+    may read; training is started and paused by the network's trainer alone, and periods are closed
     by the `SpendRecorder` alone.
     """
 
     def __init__(self, network: NetworkName, step: int, price: float, past: SpendLog) -> None:
         """Begin to count idle time; raises `EngineError` where the past cannot be read."""
-        self._network = network
-        self.price = price
-        """US dollars an hour; 0 where it is not known."""
         self._past_seconds, self._past_idle_usd = past.seconds, past.idle_usd
         self.spent_before = past.usd
         """What the voice had cost when this run began, in US dollars."""
-        self.clock = RunningClock()
-        self._began = self.clock.read()
-        self._ended: float | None = None
-        self._closed = _Closed(timestamp(), step)
-        # One value, so that another thread never meets half of a change.
-        self._training: tuple[float, float | None] = (0.0, None)
+        self._run = _Run(price)
+        self.clock = self._run.clock
+        self._begin(network, step)
+
+    def _begin(self, network: NetworkName, step: int) -> None:
+        self.network: NetworkName = network
+        self._first_step = step
+        self._since = timestamp()
+        self._closed_seconds = 0.0
         self._marks: deque[tuple[float, int]] = deque()
 
+    def beside(self, network: NetworkName, step: int) -> "CostMeter":
+        """Return the meter of another network that this machine trains."""
+        other = copy(self)
+        other._begin(network, step)
+        return other
+
+    @property
+    def price(self) -> float:
+        """US dollars an hour; 0 where it is not known."""
+        return self._run.price
+
+    @price.setter
+    def price(self, usd: float) -> None:
+        self._run.price = usd
+
     def start_training(self) -> None:
-        """Count time as training from here on."""
-        before, started = self._training
-        if started is None:
-            self._training = (before, self.clock.read())
+        """Count time as training of this network from here on."""
+        self._run.set_training(self.network, True)
 
     def pause_training(self) -> None:
-        """Count time as idle from here on; the speed is measured anew afterwards."""
-        self._training = (self.run_training_seconds, None)
+        """Do so no longer; the speed is measured anew afterwards."""
+        self._run.set_training(self.network, False)
         self._marks.clear()
 
     def measure_speed_anew(self) -> None:
@@ -126,15 +203,12 @@ class CostMeter:
     @property
     def run_training_seconds(self) -> float:
         """Training time of this run."""
-        before, started = self._training
-        return before if started is None else before + self.clock.read() - started
+        return self._run.now().seconds
 
     @property
     def run_seconds(self) -> float:
         """Seconds for which this run has been paid, in which it was suspended included."""
-        if self._ended is not None:
-            return self._ended
-        return self.clock.read() - self._began + self.clock.suspended
+        return self._run.seconds
 
     @property
     def training_seconds(self) -> float:
@@ -144,21 +218,21 @@ class CostMeter:
     @property
     def run_idle_seconds(self) -> float:
         """Idle time of this run."""
-        # Training first: what passes between the two readings is then idle, and not less than 0.
+        # Training first, as in `_Run.open`.
         training = self.run_training_seconds
         return max(0.0, self.run_seconds - training)
 
     @property
     def spent(self) -> float:
         """Spend of the voice in US dollars, all its runs together, idle time included."""
-        closed = self._closed
-        return self.spent_before + closed.usd + sum(self._open(closed)) / 3600 * self.price
+        closed = self._run.closed
+        return self.spent_before + closed.usd + sum(self._run.open(closed)) / 3600 * self.price
 
     @property
     def idle_usd(self) -> float:
         """The part of the spend that was for idle time, in US dollars."""
-        closed = self._closed
-        _, idle = self._open(closed)
+        closed = self._run.closed
+        _, idle = self._run.open(closed)
         return self._past_idle_usd + closed.idle_usd + idle / 3600 * self.price
 
     def figures(self) -> dict[str, float]:
@@ -173,12 +247,20 @@ class CostMeter:
     @property
     def entry_due(self) -> bool:
         """Whether so much is open that a lost machine would hide it."""
-        return sum(self._open(self._closed)) >= _MAX_OPEN_SECONDS
+        return self._open_seconds() + self._open_idle() >= _MAX_OPEN_SECONDS
 
-    def open_entries(self, step: int) -> list[SpendEntry]:
-        """The open periods as if they ended now."""
-        training, idle = self._open(self._closed)
-        entries = self._entry("training", training, step), self._entry("idle", idle, step)
+    def _open_seconds(self) -> float:
+        """Training of this network that is in no entry yet."""
+        return max(0.0, self._run.now().shares.get(self.network, 0.0) - self._closed_seconds)
+
+    def _open_idle(self) -> float:
+        return self._run.open(self._run.closed)[1]
+
+    def open_entries(self, step: int, *, idle: bool = True) -> list[SpendEntry]:
+        """The open periods as if they ended now; the idle one is the whole machine's."""
+        entries = [self._entry("training", self._open_seconds(), step)]
+        if idle:
+            entries.append(self._entry("idle", self._open_idle(), step))
         return [entry for entry in entries if entry.seconds > _MIN_SECONDS]
 
     def close(self, step: int, *, last: bool = False) -> list[SpendEntry]:
@@ -188,41 +270,39 @@ class CostMeter:
         entries, or the last at their price.
         """
         entries = []
-        # A new price comes with the step on the screen, which is up to ten behind.
-        step = max(step, self._closed.step)
-        training, idle = self._open(self._closed)
+        step = max(step, self._first_step)
+        training, idle = self._open_seconds(), self._open_idle()
         if idle >= (_MIN_SECONDS if last else _MIN_IDLE_SECONDS):
             entries.append(self._close("idle", idle, step))
-        if step != self._closed.step or (last and training > _MIN_SECONDS):
+        if step != self._first_step or (last and training > _MIN_SECONDS):
             entries.append(self._close("training", training, step))
         return entries
 
     def roll_back(self, step: int) -> None:
         """Begin the next entry at an earlier step, whose steps are made anew."""
-        self._closed = replace(self._closed, step=step)
+        self._first_step = step
 
     def end(self) -> None:
         """Stop counting: from here on all sums stay as they are."""
-        self.pause_training()
-        self._ended = self.run_seconds
-
-    def _open(self, closed: _Closed) -> tuple[float, float]:
-        """Seconds of training and of idle time that are in no entry yet."""
-        training = max(0.0, self.run_training_seconds - closed.training)
-        return training, max(0.0, self.run_idle_seconds - closed.idle)
+        for network in self._run.periods.training:
+            self._run.set_training(network, False)
+        self._run.ended = self.run_seconds
 
     def _close(self, kind: SpendKind, seconds: float, step: int) -> SpendEntry:
-        entry, closed = self._entry(kind, seconds, step), self._closed
-        closed = replace(closed, since=entry.end, usd=closed.usd + entry.usd)
+        entry, closed = self._entry(kind, seconds, step), self._run.closed
+        closed = replace(closed, usd=closed.usd + entry.usd)
+        self._since = entry.end
         if kind == "training":
-            training = closed.training + seconds
-            self._closed = replace(closed, step=step, training=training)
+            self._first_step = step
+            self._closed_seconds += seconds
+            self._run.closed = replace(closed, training=closed.training + seconds)
         else:
             idle, idle_usd = closed.idle + seconds, closed.idle_usd + entry.usd
-            self._closed = replace(closed, idle=idle, idle_usd=idle_usd)
+            self._run.closed = replace(closed, idle=idle, idle_usd=idle_usd)
         return entry
 
     def _entry(self, kind: SpendKind, seconds: float, step: int) -> SpendEntry:
-        first = self._closed.step if kind == "training" else step
-        since, price = self._closed.since, self.price
-        return SpendEntry(since, timestamp(), self._network, first, step, seconds, price, kind)
+        first = self._first_step if kind == "training" else step
+        return SpendEntry(
+            self._since, timestamp(), self.network, first, step, seconds, self.price, kind
+        )

@@ -8,7 +8,7 @@ from engine.errors import EngineError
 from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLock, FolderLostError, LockRemovedError
 from engine.mirror.address import without_secrets
-from engine.run.commands import FolderGone, Inbox
+from engine.run.commands import FolderGone
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Snapshot
 
@@ -26,7 +26,7 @@ class FolderWatch:
         self,
         lock: FolderLock,
         publisher: Publisher,
-        inbox: Inbox,
+        send: Callable[[FolderGone], None],
         restore_socket: Callable[[Path], None],
     ) -> None:
         """Prepare to watch a locked folder; the trainer learns by the inbox that it is gone.
@@ -36,7 +36,7 @@ class FolderWatch:
         """
         self._lock = lock
         self._publisher = publisher
-        self._inbox = inbox
+        self._send = send
         self._restore_socket = restore_socket
         self._thread = BackgroundThread(
             "folder watch", self._check, publisher.event, every=_POLL_SECONDS
@@ -67,7 +67,7 @@ class FolderWatch:
         if problem and confirmed and not self._reported:
             self._reported, self._lost = problem, lost
             self._publisher.warn(f"{problem}: ending the run", severity="error")
-            self._inbox.send(FolderGone())
+            self._send(FolderGone())
         if not (problem or self._lock_missing):
             self._restore_socket(self._lock.folder)
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from engine.choices import NetworkName
 from engine.data.audio import AudioSpec
@@ -24,9 +23,10 @@ from engine.files import make_folder, replacing, require_room, unusable_path
 from engine.formatting import plural
 from engine.machine.device import make_repeatable
 from engine.machine.ranks import Order, Ranks
-from engine.networks.specs import NetworkSpec
+from engine.networks.specs import read_spec
 from engine.run.publisher import Publisher
 from engine.run.recipe import Recipe
+from engine.serialization import from_msgpack, to_msgpack, to_plain
 from engine.training.learner import Learner
 from engine.training.training_data import TrainingData
 from engine.voice.folder import Voice
@@ -40,9 +40,11 @@ class Plan:
     """What all ranks have to know before the first step."""
 
     network: NetworkName
-    spec: NetworkSpec
+    spec: dict[str, Any]
+    """The network's sizes, as `read_spec` takes them."""
     recipe: Recipe
-    precision: torch.dtype
+    precision: str
+    """As torch calls it."""
     seed: int
     limits: Limits
     texts: Mapping[int, list[int]]
@@ -52,14 +54,15 @@ class Plan:
     audio: AudioSpec
     frames: int
     """Frames of magnitude of all clips."""
-    spans: NDArray[np.int64]
-    """First frame of each clip, and the one behind its last, `(clips, 2)`."""
+    spans: list[tuple[int, int]]
+    """First frame of each clip, and the one behind its last."""
 
     def learner(self, device: torch.device) -> Learner:
         """Make a learner for a rank that follows; nobody speaks with its EMA, so it has none."""
         recipe = replace(self.recipe, ema_decay=None)
-        given: dict[str, Any] = {"precision": self.precision, "seed": self.seed}
-        return Learner(self.spec, recipe, device=device, limits=self.limits, **given)
+        spec, precision = read_spec(self.network, self.spec), getattr(torch, self.precision)
+        given: dict[str, Any] = {"precision": precision, "seed": self.seed, "limits": self.limits}
+        return Learner(spec, recipe, device=device, **given)
 
     def batches(self, store: Frames) -> BatchSource:
         """Make the batches that rank 0 makes, too."""
@@ -94,19 +97,19 @@ def lead(
     store, settings = data.store, voice.settings
     plan = Plan(
         network=network,
-        spec=learner.spec,
+        spec=to_plain(learner.spec),
         recipe=learner.recipe,
-        precision=learner.precision,
+        precision=str(learner.precision).removeprefix("torch."),
         seed=settings.seed,
         limits=settings.limits,
         texts={i: voice.vocabulary.indices(store.clips[i].text) for i in data.training},
         features=store.path.absolute(),
         audio=store.audio,
         frames=store.frames,
-        spans=store.spans,
+        spans=store.spans.tolist(),
     )
     ranks.order(Order("prepare"))
-    ranks.share(plan)
+    ranks.share_bytes(to_msgpack(plan))
     _open_features(ranks, plan)
     ranks.use_devices()
     learner.lead(ranks)
@@ -132,7 +135,7 @@ def follow(ranks: Ranks) -> None:
     """
     if ranks.next_order().kind == "end":
         return
-    plan: Plan = ranks.share()
+    plan = from_msgpack(ranks.share_bytes(), Plan, "what rank 0 says")
     store = _open_features(ranks, plan)
     make_repeatable(ranks.device)
     ranks.use_devices()
@@ -160,14 +163,15 @@ def _open_features(ranks: Ranks, plan: Plan) -> Frames:
         folder = Path(cache).expanduser() / "voicecoach"
         here = folder / f"{plan.features.stem}-{plan.network}.features"
     lacks_copy = place.machine > 0 and place.local_rank == 0 and not here.exists()
-    receivers = [rank for rank, lacks in enumerate(ranks.exchange(lacks_copy)) if lacks]
+    said = ranks.exchange("wanted" if lacks_copy else "there")
+    receivers = [rank for rank, text in enumerate(said) if text == "wanted"]
     if lacks_copy:
         _receive_features(ranks, plan, here)
     elif ranks.leads:
         for receiver in receivers:
             _send_features(ranks, plan, receiver)
     ranks.exchange("all are there")
-    return Frames(here, plan.audio, plan.frames, plan.spans)
+    return Frames(here, plan.audio, plan.frames, np.asarray(plan.spans))
 
 
 def _send_features(ranks: Ranks, plan: Plan, receiver: int) -> None:

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from engine.data.batches import Batch
-from engine.evaluation.losses import LossParts
+from engine.evaluation.losses import LossParts, Weights
 from engine.machine.device import is_out_of_memory
 from engine.networks.specs import NetworkSpec, Text2MelSpec
 from engine.run.recipe import Recipe
@@ -33,6 +33,11 @@ _TIMES_SEEN = 2
 _Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 """Of the tensors of a batch, by name."""
 Replay = Callable[[], None]
+
+
+Compute = Callable[[Batch, Weights | None], LossParts]
+Noise = Callable[[], AbstractContextManager[None]]
+"""Within it, random numbers are those of the step."""
 
 
 class Recorder(Protocol):
@@ -80,6 +85,8 @@ class CudaRecorder:
 class _Graph(NamedTuple):
     inputs: Batch
     """The tensors that are read."""
+    weights: Tensor
+    """How much the batch counts where it is part of one."""
     losses: LossParts
     """The tensors that are written, beside the gradients."""
     replay: Replay
@@ -94,7 +101,7 @@ class StepGraphs:
 
     def __init__(
         self,
-        compute: Callable[[Batch], LossParts],
+        compute: Compute,
         recorder: Recorder,
         *,
         characters: int,
@@ -103,7 +110,8 @@ class StepGraphs:
         """Record nothing yet.
 
         Args:
-            compute: puts gradients where they belong, and returns the losses, detached.
+            compute: puts gradients of a batch where they belong, or adds those of a part of it by
+                its weights; returns the losses, detached.
             recorder: that of the device.
             characters: a multiple to which texts are filled up; 0 where none is read.
             frames: the same for frames.
@@ -118,18 +126,26 @@ class StepGraphs:
         self.trouble = ""
         """Why none is used any more; empty while they are."""
 
-    def compute(self, batch: Batch, noise: Callable[[], AbstractContextManager[None]]) -> LossParts:
-        """Compute the gradients of a batch on the device, drawing random numbers within `noise`."""
+    def compute(
+        self, batch: Batch, noise: Noise, weights: Weights | None, *, alike: bool
+    ) -> LossParts:
+        """Compute the gradients of a batch on the device, or of a part of it by its weights.
+
+        `alike`: whether all of its shape take the same rows of the random numbers, as micro-batches
+        do not.
+        """
         if not self._characters:
             batch = replace(batch, text=batch.text[:, :0])
         shapes = self._shapes(batch)
         graph = self._graphs.get(shapes)
-        if graph is None and self._is_worth_one(shapes):
-            graph = self._record(batch, shapes, noise)
-        if graph is None:
+        if graph is None and alike and self._is_worth_one(shapes):
+            graph = self._record(batch, shapes, noise, weights)
+        if graph is None or not alike:
             with noise():
-                return self._compute(_filled(batch, shapes))
+                return self._compute(_filled(batch, shapes), weights)
         _load(batch, graph.inputs)
+        if weights is not None:
+            graph.weights.copy_(_joined(weights))
         with noise():
             graph.replay()
         return graph.losses.copied()
@@ -148,14 +164,17 @@ class StepGraphs:
         return room and self._seen[shapes] >= _TIMES_SEEN
 
     def _record(
-        self, batch: Batch, shapes: _Shapes, noise: Callable[[], AbstractContextManager[None]]
+        self, batch: Batch, shapes: _Shapes, noise: Noise, weights: Weights | None
     ) -> _Graph | None:
         """Record a graph for these shapes; None where that fails, as it then would again."""
         assert self._recorder is not None
         inputs = _zeros(batch, shapes)
+        # On the device, or a graph would keep their values.
+        own = torch.ones(2, device=batch.mel.device)
+        given = None if weights is None else (own[0], own[1])
         try:
             with noise():
-                losses, replay = self._recorder.record(lambda: self._compute(inputs))
+                losses, replay = self._recorder.record(lambda: self._compute(inputs, given))
         except (RuntimeError, MemoryError) as error:
             _log.warning("a CUDA graph cannot be recorded", exc_info=True)
             # Ending the recording may have failed, too.
@@ -164,7 +183,7 @@ class StepGraphs:
             self.stop("out of memory" if out_of_memory else str(cause).partition("\n")[0])
             return None
         self.recorded += 1
-        self._graphs[shapes] = _Graph(inputs, losses, replay)
+        self._graphs[shapes] = _Graph(inputs, own, losses, replay)
         return self._graphs[shapes]
 
     def stop(self, reason: str) -> bool:
@@ -194,6 +213,10 @@ def _filled(batch: Batch, shapes: _Shapes) -> Batch:
     return inputs
 
 
+def _joined(weights: Weights) -> Tensor:
+    return torch.stack([torch.as_tensor(weight) for weight in weights])
+
+
 def _load(batch: Batch, inputs: Batch) -> None:
     """Copy a batch to where a graph reads it."""
     for (_, tensor), (_, into) in zip(_tensors(batch), _tensors(inputs), strict=True):
@@ -205,7 +228,7 @@ def _load(batch: Batch, inputs: Batch) -> None:
 def graphs_for(
     spec: NetworkSpec,
     recipe: Recipe,
-    compute: Callable[[Batch], LossParts],
+    compute: Compute,
     recorder: Recorder,
 ) -> StepGraphs | None:
     """Return graphs for a network and a recipe; None where hardly a shape would come back.

@@ -65,9 +65,21 @@ class Judging:
     """
 
     def __init__(
-        self, voice: Voice, network: NetworkName, publisher: Publisher, *, on_gpu: bool
+        self,
+        voice: Voice,
+        network: NetworkName,
+        publisher: Publisher,
+        *,
+        on_gpu: bool,
+        beside: bool = False,
     ) -> None:
-        """Evaluate nothing yet; `on_gpu` says where the network is trained."""
+        """Evaluate nothing yet.
+
+        `on_gpu` says where the network is trained, `beside` that another one is trained, too: that
+        one is evaluated in half of the time.
+        """
+        self._beside = beside
+        self._share = SHARE / 2 if beside else SHARE
         self._voice = voice
         self._network: NetworkName = network
         self._publisher = publisher
@@ -180,6 +192,8 @@ class Judging:
         """Whether it has all that can be measured now: with the newest SSRN, by all models."""
         newest = None if self._network == "ssrn" else self._voice.newest("ssrn")
         by_now = newest is None or evaluation.ssrn_step == newest.step
+        if self._beside:  # a new SSRN comes as often as a checkpoint
+            by_now = newest is None or evaluation.ssrn_step is not None
         return by_now and self._models <= {*evaluation.judges}
 
     def _lacks(self, step: int, evaluated: set[int]) -> bool:
@@ -198,13 +212,13 @@ class Judging:
             self._say_why_it_waits(refusal)
             return None
         trained = self._publisher.snapshot.run_seconds
-        left = math.inf if self._is_free() else SHARE * trained - self._used
+        left = math.inf if self._is_free() else self._share * trained - self._used
         if self._ends_at is not None:
             left = self._ends_at - time.monotonic()
         if self._expected <= left:
             return self._waiting[0]
-        after = whole_minutes((self._used + self._expected) / SHARE)
-        share = f"{100 * SHARE:.0f} %"
+        after = whole_minutes((self._used + self._expected) / self._share)
+        share = f"{100 * self._share:.0f} %"
         self._say_why_it_waits(
             f"the next evaluation starts after {after} of training in this run, to take at most "
             f"{share} of its time"
@@ -226,7 +240,8 @@ class Judging:
 
     def _is_free(self) -> bool:
         """Whether training needs no core that the judge could take."""
-        waits = self._publisher.snapshot.phase in (Phase.PAUSED, Phase.AT_STOP)
+        phases = {one.phase for one in self._publisher.run_snapshot.both}
+        waits = phases <= {Phase.PAUSED, Phase.AT_STOP}
         return self._spare_cores or self._ends_at is not None or waits
 
     def _rest(self) -> None:

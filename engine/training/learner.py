@@ -17,11 +17,11 @@ from engine.evaluation.losses import LossParts, Output, Weights, loss_of, split,
 from engine.machine.device import free_memory, is_out_of_memory
 from engine.machine.ranks import Order, Ranks
 from engine.networks.build import build_network
-from engine.networks.dropout import dropout_seed, random_numbers, uniform
+from engine.networks.dropout import Rows, dropout_seed, random_numbers, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.text2mel import Text2Mel
 from engine.run.recipe import Recipe, learning_rate
-from engine.training.graphs import CudaRecorder, Recorder, StepGraphs, graphs_for
+from engine.training.graphs import CudaRecorder, Noise, Recorder, StepGraphs, graphs_for
 from engine.training.optimizer import Adam, FiniteGuard, Skips, Vector, clip, move_unless
 
 
@@ -222,24 +222,28 @@ class Learner:
         # draws the same, in however many micro-batches.
         seed = dropout_seed(self._seed, self.recovery.salt, step)
         noise = partial(random_numbers, seed, device=self.device)
-        if self.micro_batches == 1 and self.ranks is None:
-            batch = batch.to(self.device)
-            if self.graphs is not None:
-                return self.graphs.compute(batch, noise)
-            with noise():
-                return self._compute(batch)
-        self._gradients.flat.zero_()
-        place = self.ranks and self.ranks.place
-        share = (place.rank, place.ranks) if place else (0, 1)
+        whole = self.micro_batches == 1 and self.ranks is None
+        parts: Sequence[tuple[Rows | None, Batch]] = [(None, batch)]
+        if not whole:
+            self._gradients.flat.zero_()
+            place = self.ranks and self.ranks.place
+            share = (place.rank, place.ranks) if place else (0, 1)
+            parts = split(batch, self.micro_batches, *share)
         total: LossParts | None = None
-        for rows, part in split(batch, self.micro_batches, *share):
-            with noise(rows):
-                made = self._compute(part.to(self.device), weights_of(part, batch, self.recipe))
+        for rows, part in parts:
+            weights = None if whole else weights_of(part, batch, self.recipe)
+            made = self._compute_part(part.to(self.device), partial(noise, rows), weights)
             total = made.plus(total)
         # There may be more ranks than clips.
         return total or LossParts._make(torch.zeros(len(LossParts._fields), device=self.device))
 
-    def _compute(self, batch: Batch, weights: Weights | None = None) -> LossParts:
+    def _compute_part(self, part: Batch, noise: Noise, weights: Weights | None) -> LossParts:
+        if self.graphs is not None:
+            return self.graphs.compute(part, noise, weights, alike=self.micro_batches == 1)
+        with noise():
+            return self._compute(part, weights)
+
+    def _compute(self, batch: Batch, weights: Weights | None) -> LossParts:
         """Put the gradients of a batch in place, or add those of a micro-batch by its weights."""
         losses = self.losses(batch)
         if weights is not None:

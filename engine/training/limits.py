@@ -2,15 +2,12 @@
 training brings nothing more."""
 
 import math
-from dataclasses import replace
 
 from engine.choices import NetworkName
-from engine.errors import EngineError, InputError, VoicecoachError
-from engine.formatting import dollars, whole_minutes
+from engine.errors import EngineError, InputError
 from engine.machine.background import BackgroundThread
 from engine.run.publisher import Publisher
 from engine.run.stop import (
-    BUDGET_WARNING_SHARE,
     Stop,
     StopPoint,
     StopRule,
@@ -19,29 +16,32 @@ from engine.run.stop import (
     read_stored_stop,
     store_stop,
 )
+from engine.training.budget import Budget
 from engine.training.cost import CostMeter
 from engine.voice.folder import Voice
 
-# A cloud that is asked for the price answers well before.
-_PRICE_SECONDS = 60.0
-# At a price of next to nothing, a budget lasts longer than can be written.
-_MAX_SECONDS = 1e10
-
 
 class Limits:
-    """Knows the stop and the budget of a run; says when one is reached, and changes them."""
+    """Knows the stop of a network and the budget of the run; says when one is reached."""
 
     def __init__(
-        self, voice: Voice, network: NetworkName, publisher: Publisher, cost: CostMeter
+        self,
+        voice: Voice,
+        network: NetworkName,
+        publisher: Publisher,
+        cost: CostMeter,
+        budget: Budget,
     ) -> None:
-        """Begin without a stop, and with the budget from the voice's settings."""
+        """Begin without a stop."""
         self._voice = voice
         self._network = network
         self._publisher = publisher
         self._cost = cost
+        self.budget = budget
+        """Of the whole run."""
         self._point: StopPoint | None = None
-        self._budget = voice.settings.budget
-        self._warned_of_share = self._warned_of_end = self._warned_of_price = False
+        self._text = ""
+        self._stored: bool | None = None
         self._first_step = 0
 
     def begin(self, stop: Stop | None, step: int) -> None:
@@ -57,7 +57,7 @@ class Limits:
             rule = stop if isinstance(stop, StopRule) else None
             self.set_stop(rule, step, self._cost.spent_before)
             return
-        self._point = stop.point
+        self._point, self._text, self._stored = stop.point, stop.text, True
         self._publisher.update(stop=stop.point, stop_text=stop.text)
         self._publisher.event(
             f"still stopping at {stop.point.words}, as before; s or --stop-at changes that"
@@ -65,12 +65,12 @@ class Limits:
 
     def reached(self, step: int) -> bool:
         """Whether a limit is reached at a step."""
-        return self._budget_spent or self._stop_reached(step) or self._is_flat
+        return self.budget.used_up or self._stop_reached(step) or self._is_flat
 
     def report(self, step: int) -> None:
         """Say which limit is reached at a step: the budget comes before the stop."""
-        if self._budget_spent:
-            self._publisher.event(self._budget_text(), "warning")
+        if self.budget.used_up:
+            self._publisher.event(self.budget.text(), "warning")
         else:
             text = f"reached the stop at step {step:,}"
             if not self._stop_reached(step) and (advice := self._publisher.snapshot.advice):
@@ -110,17 +110,23 @@ class Limits:
             price = cost.price or (math.inf if self._voice.settings.price_auto else 0.0)
             spent = cost.spent if spent is None else spent
             point = rule.resolve(step, cost.training_seconds, spent, price)
-        self._point = point
-        text = rule.text if rule else ""
-        self._publisher.update(stop=point, stop_text=text)
-        self._store(None if point is None else StoredStop(point, text))
+        self._point, self._text = point, rule.text if rule else ""
+        self._publisher.update(stop=point, stop_text=self._text)
+        self._store(None if point is None else StoredStop(point, self._text))
 
-    def forget_stop_if_reached(self, step: int, *, given_up: bool = False) -> None:
-        """Store no stop for the next run where this one is reached, or was given up."""
-        if given_up or self._stop_reached(step):
-            self._store(None)
+    def store_stop(self, step: int, *, done: bool, given_up: bool = False) -> None:
+        """Store for the next run whether there is a stop to reach.
+
+        There is none where it was given up, or is reached and the run is `done` with it: one that
+        trains another network still, and is killed, must not train this one on.
+        """
+        reached = self._stop_reached(step)
+        keep = self._point is not None and not (given_up or (reached and done))
+        if (given_up or reached) and keep is not self._stored:
+            self._store(StoredStop(self._point, self._text) if keep and self._point else None)
 
     def _store(self, stop: StoredStop | None) -> None:
+        self._stored = stop is not None
         try:
             store_stop(self._voice.locate() / self._network, stop)
         except EngineError as error:
@@ -141,75 +147,9 @@ class Limits:
 
     def refuse_to_resume(self) -> bool:
         """Whether training cannot continue, because the budget is spent; if so, say it."""
-        if self._budget_spent:
-            self._publisher.event(self._budget_text(), "error")
-        return self._budget_spent
-
-    @property
-    def _budget_spent(self) -> bool:
-        return 0 < self._budget <= self._cost.spent
-
-    def _budget_text(self) -> str:
-        return (
-            f"the budget of {dollars(self._budget)} is used up: {dollars(self._cost.spent)} spent; "
-            f"set a larger budget to continue"
-        )
-
-    def change_budget(self, usd: float, step: int) -> bool:
-        """Set another budget in US dollars, 0 for none.
-
-        Returns whether a run that had stopped at the budget may continue.
-        """
-        was_spent = self._budget_spent
-        if error := self._budget_error(usd):
-            self._publisher.event(error, "error")
-            return False
-        self._budget, self._warned_of_share, self._warned_of_end = usd, False, False
-        self._publisher.update(budget=usd)
-        self._publisher.event(f"budget {dollars(usd)}" if usd else "no budget")
-        try:
-            self._voice.save(replace(self._voice.settings, budget=usd))
-        except VoicecoachError as error:
-            self._publisher.event(f"the budget is kept for this run only: {error}", "warning")
-        return was_spent and not self.reached(step)
-
-    def _budget_error(self, usd: float) -> str:
-        spent = self._cost.spent
-        if 0 < usd <= spent:
-            return f"a budget of {dollars(usd)} is too small: {dollars(spent)} is spent already"
-        if usd > 0 and self._cost.price <= 0 and not self._voice.settings.price_auto:
-            return "a budget needs a price: end the run, and give --price in $ an hour"
-        return ""
-
-    def warn(self) -> None:
-        """Warn once when most of the budget is spent, once when all, and if no price is known."""
-        cost = self._cost
-        if self._budget <= 0:
-            return
-        if not self._warned_of_end and self._budget_spent:
-            # `report` writes in the log that a run ends for it.
-            self._warned_of_end = self._warned_of_share = True
-            self._publisher.notify("budget", self._budget_text())
-        if not self._warned_of_share and cost.spent >= BUDGET_WARNING_SHARE * self._budget:
-            self._warned_of_share = True
-            self._publisher.event(self._share_text(), "warning")
-            self._publisher.notify("budget", self._share_text())
-        unknown = cost.price <= 0 and cost.run_seconds >= _PRICE_SECONDS
-        if unknown and not self._warned_of_price:
-            self._warned_of_price = True
-            self._publisher.event(
-                f"the budget of {dollars(self._budget)} cannot be enforced: no price is known; "
-                f"give --price",
-                "warning",
-            )
-
-    def _share_text(self) -> str:
-        spent, price = self._cost.spent, self._cost.price
-        text = f"{dollars(spent)} of {dollars(self._budget)}"
-        if price > 0 and spent < self._budget:
-            seconds = min((self._budget - spent) / price * 3600, _MAX_SECONDS)
-            text += f"; the rest lasts {whole_minutes(seconds)}"
-        return f"{math.floor(100 * spent / self._budget)} % of the budget is spent: {text}"
+        if self.budget.used_up:
+            self._publisher.event(self.budget.text(), "error")
+        return self.budget.used_up
 
 
 class EarlyStop:

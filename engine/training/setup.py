@@ -91,9 +91,15 @@ def prepare(
             answer to what the check of the corpus found.
     """
     ranks = Ranks.of_this_process
-    device = ranks.device if ranks else choose_device(options.device)
+    device = ranks.device if ranks else choose_device(_asked_device(options))
     with explains_lack_of_memory(device, "before the first step"):
         return _prepare(options, voice, device, publisher, inbox)
+
+
+def _asked_device(options: TrainOptions) -> str:
+    """The device that was asked for; of several GPUs SSRN has the second, beside Text2Mel."""
+    spread = options.both and options.network == "ssrn" and options.device == "auto"
+    return "cuda:1" if spread and torch.cuda.device_count() > 1 else options.device
 
 
 def _prepare(

@@ -8,6 +8,7 @@ process would hide.
 import contextlib
 import logging
 import threading
+from collections.abc import Iterator
 
 from engine.choices import NetworkName
 from engine.errors import EngineError
@@ -51,7 +52,8 @@ class SpendRecorder:
         self._recovered = self._spend_log.add_open_entries()
         step, price = publisher.snapshot.step, voice.settings.price
         self.cost = CostMeter(network, step, price, self._spend_log)
-        """What the run and the voice cost up to this moment."""
+        """What the run and the voice cost up to this moment; the meter of the first network."""
+        self._meters = [self.cost]
         publisher.update(**self.cost.figures())
         # Held while the log is written, which may take long; not needed to close a period.
         self._writing = threading.Lock()
@@ -93,10 +95,18 @@ class SpendRecorder:
             )
         self._tracking.start()
 
-    def record(self, step: int) -> None:
-        """Have the spend up to this step on the disk soon."""
+    def meter_of(self, network: NetworkName, step: int) -> CostMeter:
+        """What counts the steps of a network, the first one or another that is trained too."""
+        if network == self.cost.network:
+            return self.cost
         with self._closing:
-            self._waiting += self.cost.close(step)
+            self._meters.append(self.cost.beside(network, step))
+            return self._meters[-1]
+
+    def record(self, step: int, cost: CostMeter | None = None) -> None:
+        """Have the spend up to this step on the disk soon; of the first network, or another's."""
+        with self._closing:
+            self._waiting += (cost or self.cost).close(step)
         self._log_writer.request()
 
     def change_price(self, new: NewPrice) -> None:
@@ -109,17 +119,25 @@ class SpendRecorder:
             if self.ended:
                 return
             if self.cost.price > 0 and self.cost.price != new.usd:
-                self._waiting += self.cost.close(self._publisher.snapshot.step, last=True)
+                self._waiting += self._close_all()
             self.cost.price = new.usd
             if self._log_writer.running:  # without, the next period takes it along
                 self._log_writer.request()
         self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
         self._publisher.update(price=new.usd, price_source=new.source, **self.cost.figures())
 
-    def roll_back(self, step: int) -> None:
+    def _steps(self) -> Iterator[tuple[CostMeter, int]]:
+        """Every network's meter, and the step that it has made."""
+        steps = {one.network: one.step for one in self._publisher.snapshot.both}
+        yield from ((one, steps[one.network]) for one in self._meters)
+
+    def _close_all(self) -> list[SpendEntry]:
+        return [entry for one, step in self._steps() for entry in one.close(step, last=True)]
+
+    def roll_back(self, step: int, cost: CostMeter | None = None) -> None:
         """Begin the next entry at an earlier step, whose steps are made anew."""
         with self._closing:
-            self.cost.roll_back(step)
+            (cost or self.cost).roll_back(step)
 
     def flush(self) -> None:
         """Write what waits for the spend log, and wait until it is safe on the disk.
@@ -135,7 +153,7 @@ class SpendRecorder:
                 del self._waiting[: len(entries)]
                 self._log_size = self._spend_log.size
 
-    def end(self, step: int) -> None:
+    def end(self) -> None:
         """Stop watching and close the spend log; report a failure to write it."""
         with self._closing:
             if self.ended:
@@ -145,7 +163,7 @@ class SpendRecorder:
         # The time that the log takes to be written is not counted: the sums are those in it.
         self.cost.end()
         with self._closing:
-            self._waiting += self.cost.close(step, last=True)
+            self._waiting += self._close_all()
         for writer in self.writers:
             writer.stop()
         try:
@@ -186,7 +204,9 @@ class SpendRecorder:
 
     def _write_open(self) -> None:
         with self._closing:
-            entries = [*self._waiting, *self.cost.open_entries(self._publisher.snapshot.step)]
+            entries = [*self._waiting]
+            for one, step in self._steps():
+                entries += one.open_entries(step, idle=one is self.cost)
             size = self._log_size
         try:
             self._locate()
@@ -222,7 +242,8 @@ class _IdleReport:
 
     def check(self, now: float) -> bool:
         """Look at the run's phase; say whether the sums on the screen are due."""
-        phase = self._publisher.snapshot.phase
+        phases = [one.phase for one in self._publisher.snapshot.both]
+        phase = next((one for one in phases if one not in _IDLE), phases[0])
         if phase not in _IDLE:
             # Steps publish the sums as well, but not while one hangs, and that costs as much.
             self._phase = None

@@ -48,7 +48,7 @@ class SpotWatch:
         cloud: CloudName | None,
         settings: VoiceSettings,
         publisher: Publisher,
-        inbox: Inbox,
+        send: Callable[[SpotNews], None],
         on_price: Callable[[NewPrice], None],
     ) -> None:
         """Prepare to watch; outside of clouds, nothing is ever asked.
@@ -56,7 +56,6 @@ class SpotWatch:
         Raises `InputError` where the environment names no address of a metadata service.
         """
         self._publisher = publisher
-        self._inbox = inbox
         self._price_auto = settings.price_auto
         self._on_price = on_price
         self.hook: Hook | None = None
@@ -67,7 +66,7 @@ class SpotWatch:
         if cloud is not None:
             self._base = metadata_base(cloud, options.metadata_url)
             service = connect(cloud, self._base)
-            notices = NoticeWatcher(service, inbox.send, self._on_machine, publisher.event)
+            notices = NoticeWatcher(service, send, self._on_machine, publisher.event)
             self._pollers.append(notices.poller)
 
     def start(self) -> None:
@@ -85,19 +84,19 @@ class SpotWatch:
         for poller in self._pollers:
             poller.stop(wait=False)
 
-    def check_now(self) -> Interruption | None:
-        """Ask the cloud at once, for a few seconds at most; return an interruption in the inbox.
+    def check_now(self, inbox: Inbox) -> Interruption | None:
+        """Ask the cloud at once, for a few seconds at most; return an interruption in an inbox.
 
         A machine that goes down asks its processes to end, and may do so before the next check.
         """
         if self._pollers:
             self._pollers[0].request()
             self._pollers[0].wait(_CHECK_SECONDS)
-        return self._inbox.find(Interruption)
+        return inbox.find(Interruption)
 
-    def ended_preparation(self) -> bool:
+    def ended_preparation(self, inbox: Inbox) -> bool:
         """Whether the cloud ended the preparation; if so, report it: there is nothing to save."""
-        news = self.check_now()
+        news = self.check_now(inbox)
         if news is None:
             return False
         _report_notice(self._publisher, news.notice, "ending")
@@ -130,12 +129,12 @@ class SpotDeadline:
     def __init__(
         self,
         publisher: Publisher,
-        hook: Hook | None,
+        run_hook: Callable[[SpotNotice], None] = lambda notice: None,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Begin with no notice; `hook` is the person's command for an interruption."""
+        """Begin with no notice; `run_hook` runs the person's command for an interruption."""
         self._publisher = publisher
-        self._hook = hook
+        self._run_hook = run_hook
         self._monotonic = monotonic
         self._end = math.inf
 
@@ -168,11 +167,15 @@ class SpotDeadline:
         """
         # The last news holds: a warning takes the place of a notice with a time.
         self._end = math.inf
+        shown = self._publisher.snapshot.spot_notice
         if isinstance(news, NoticeGone):
+            if shown is None:
+                return  # another network's trainer has said so
             self._publisher.update(spot_notice=None)
             self._publisher.event("the cloud withdrew its notice: training goes on", "warning")
             return
-        _report_notice(self._publisher, news.notice, "saving")
+        if news.notice != shown:
+            _report_notice(self._publisher, news.notice, "saving")
         write_seconds = save()
         if news.notice.last_second is not None:
             self._end = news.notice.last_second - margin(write_seconds, step_seconds)
@@ -180,8 +183,7 @@ class SpotDeadline:
             left = self._end - self._monotonic()
             if left > 0 and not ending:
                 self._publisher.event(f"training goes on for {left:.0f} s, to the last safe second")
-            if self._hook is not None:
-                self._hook.run(news.notice)
+            self._run_hook(news.notice)
 
     def _mirror_seconds(self, left: float) -> float:
         """What the last checkpoint takes to the mirror; nothing where it would not arrive.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
-from engine.machine.cloud.machine import SpotNews
+from engine.machine.cloud.machine import SpotNews, SpotNotice
 from engine.machine.device import is_out_of_memory, out_of_memory_error
 from engine.run.commands import Continue, Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.curves import Losses
@@ -19,9 +19,11 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase
 from engine.speech.audition import Auditions
 from engine.speech.series import Series
+from engine.training.budget import Budget
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Checkpointer
-from engine.training.command_handler import CommandHandler, RunState
+from engine.training.command_handler import CommandHandler, Partners, RunState
+from engine.training.cost import CostMeter
 from engine.training.divergence import ADVICE, DivergedError, Divergence
 from engine.training.judging import Judging
 from engine.training.limits import Limits
@@ -29,6 +31,7 @@ from engine.training.metrics import LOG_EVERY, Metrics
 from engine.training.setup import TrainingContext
 from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotDeadline, SpotWatch
+from engine.training.turns import Turns
 from engine.training.watchdog import Watchdog
 
 # Seconds between two looks at how far the last series, and the last evaluation, have come.
@@ -40,6 +43,12 @@ class Services:
     """What runs alongside the loop, from before the first step to after the last."""
 
     inbox: Inbox
+    cost: CostMeter
+    """The network's."""
+    budget: Budget
+    partners: Partners
+    turns: Turns
+    """Of the device."""
     auditions: Auditions
     series: Series
     judging: Judging
@@ -67,28 +76,29 @@ class Trainer:
         self._series = services.series
         self._judging = services.judging
         self._spend = spend = services.spend
-        self._cost = spend.cost
+        self._cost = cost = services.cost
         self._spot = services.spot
         self._watchdog = services.watchdog
         self._watchdog.shares_processor = self._learner.device.type == "cpu"
-        self._state = RunState(context.step, options, publisher, spend.cost)
+        self._turns = services.turns
+        self._state = RunState(context.step, options, publisher, cost, services.partners)
         # The newest checkpoint may be an earlier one than it seemed.
-        spend.roll_back(context.step)
-        self._metrics = metrics = Metrics(context, publisher, spend.cost)
+        spend.roll_back(context.step, cost)
+        self._metrics = metrics = Metrics(context, publisher, cost)
         self._checkpointer = Checkpointer(
             context,
             publisher,
-            spend.cost,
+            cost,
             before_write=(metrics.make_history_safe, spend.flush),
             writers=(*spend.writers, metrics.history_writer),
             on_saved=services.on_saved,
         )
         self._divergence = Divergence(context, publisher)
-        self._limits = Limits(context.voice, context.network, publisher, spend.cost)
+        self._limits = Limits(context.voice, context.network, publisher, cost, services.budget)
         self._commands = CommandHandler(
-            context, publisher, services.inbox, services.auditions, self._limits, spend.cost
+            context, publisher, services.inbox, services.auditions, self._limits, cost
         )
-        self._deadline = SpotDeadline(publisher, services.spot.hook)
+        self._deadline = SpotDeadline(publisher, self._run_hook)
 
     def run(self) -> None:
         """Train until the stop, the budget, `Finish` or a fault; return when all is saved.
@@ -113,10 +123,10 @@ class Trainer:
             raise out_of_memory_error(self._learner.device, where, error) from error
         finally:
             self._cost.pause_training()
-            # Nothing may write in the voice folder after this returns. Each is called
+            self._state.ended = True
+            # Nothing may write in the network's folder after this returns. Each is called
             # whatever becomes of the others, the last one first.
             with ExitStack() as stack:
-                stack.callback(lambda: self._spend.end(self._state.step))
                 stack.callback(self._metrics.end)
                 stack.callback(self._checkpointer.stop_thread)
 
@@ -124,7 +134,7 @@ class Trainer:
         self._checkpointer.start_thread()
         self._limits.begin(self._options.stop, self._state.step)
         self._metrics.begin(self._checkpointer.saved_step)
-        self._spend.record(self._state.step)
+        self._spend.record(self._state.step, self._cost)
         self._publisher.update(first_spent=self._cost.spent)
 
     def _train(self) -> None:
@@ -165,7 +175,7 @@ class Trainer:
         if not state.finishing and self._deadline.reached:
             self._publisher.event("the last safe second: saving and ending", "warning")
             state.finishing = True
-        self._limits.warn()
+        self._limits.budget.warn()
         self._series.poll(self._cost.run_training_seconds, waiting=state.paused)
         return state.finishing
 
@@ -173,7 +183,7 @@ class Trainer:
         """Make the next step; return the mean losses where they were logged."""
         step = self._state.step + 1
         self._cost.start_training()
-        with self._watchdog.step():
+        with self._turns.take(self._context.network, self._publisher.beat), self._watchdog.step():
             batch = batches.next(step, self._learner.recovery.salt)
             losses = self._learner.step(batch, step)
             self._state.step = step
@@ -190,9 +200,10 @@ class Trainer:
         else:
             if state.step != step:
                 return  # rolled back: the stop lies ahead again
-            self._limits.forget_stop_if_reached(step)
-        if state.attended:
             state.at_stop = True
+            self._limits.store_stop(step, done=state.partners.all_at_stop())
+        state.at_stop, state.at_budget = True, self._limits.budget.used_up
+        if state.attended or not state.others_done:
             state.pause(Phase.AT_STOP)
         else:
             state.finishing = state.ends_at_stop = True
@@ -202,7 +213,7 @@ class Trainer:
         step = self._state.step
         due = self._checkpointer.due(step)
         if due or self._cost.entry_due:
-            self._spend.record(step)
+            self._spend.record(step, self._cost)
         if due and not self._rolled_back_before_save():
             self._checkpointer.start(step, self._metrics.sums.unlogged)
             self._metrics.draw_attention(step)
@@ -213,7 +224,7 @@ class Trainer:
         The `last` step of a run is worth a longer wait for a disk that refuses it.
         """
         step = self._state.step
-        self._spend.record(step)
+        self._spend.record(step, self._cost)
         self._checkpointer.wait()
         if self._checkpointer.is_saved(step) or self._rolled_back_before_save():
             return False
@@ -237,7 +248,7 @@ class Trainer:
         The checkpoint is written again with what has changed, so that a resumed run has no more
         tries than one that never ended. Imported weights stay as they were imported.
         """
-        self._spend.record(self._state.step)
+        self._spend.record(self._state.step, self._cost)
         self._checkpointer.wait()
         target = self._divergence.rollback(self._state.step, fault)
         self._learner.restore(target.checkpoint)
@@ -246,7 +257,7 @@ class Trainer:
         self._publisher.warn(target.text, severity="error")
         waits = "; it waits for you" if target.final and self._state.attended else ""
         self._publisher.notify("diverged", f"{target.text}{waits}")
-        self._spend.roll_back(target.step)
+        self._spend.roll_back(target.step, self._cost)
         self._metrics.roll_back(target.step, target.unlogged, target.text)
         self._checkpointer.roll_back(target.step)
         if target.final:
@@ -266,6 +277,11 @@ class Trainer:
         speed = self._cost.steps_per_second
         step_seconds = 1 / speed if speed else None
         self._deadline.handle(news, self._save_at_once, step_seconds, ending=ending)
+
+    def _run_hook(self, notice: SpotNotice) -> None:
+        """Run the person's command, once every network that is trained has saved."""
+        if self._state.partners.all_saved_for(notice, self._state) and self._spot.hook:
+            self._spot.hook.run(notice)
 
     def _save_at_once(self) -> float:
         """Save this step, and have failures retried; return the seconds that the write took."""
@@ -296,8 +312,10 @@ class Trainer:
         if self._limits.reached(self._state.step):
             self._judging.report()
         given_up = self._state.gives_up_stop and not interrupted
-        self._limits.forget_stop_if_reached(self._state.step, given_up=given_up)
-        self._publisher.update(interrupted=interrupted)
+        done = self._state.partners.all_at_stop()
+        self._limits.store_stop(self._state.step, done=done, given_up=given_up)
+        if interrupted:
+            self._publisher.update(interrupted=True)
 
     def _may_go_on(self) -> bool:
         """Wait a moment for the last series; return whether nothing else ends the run now."""
@@ -314,7 +332,7 @@ class Trainer:
         """
         if self._limits.reached(self._state.step):
             return False
-        if not self._deadline.known and (news := self._spot.check_now()):
+        if not self._deadline.known and (news := self._spot.check_now(self._inbox)):
             self._handle_spot_news(news, ending=True)
         return self._deadline.known
 

@@ -84,7 +84,8 @@ class Watchdog:
         run = self._publisher.snapshot
         if run.steps_per_second:
             self._limit = max(MIN_SECONDS, _FACTOR / run.steps_per_second)
-        seen = (self._publisher.beats, self._in_step, run.step, run.phase, run.progress)
+        moves = [(one.step, one.phase, one.progress) for one in run.both]
+        seen = (self._publisher.beats, self._in_step, *moves)
         if seen != self._seen or run.end_waits_for:
             self._seen, self._waited = seen, 0.0
             self._clear()

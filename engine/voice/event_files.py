@@ -14,7 +14,6 @@ from pathlib import Path
 
 from engine.errors import InputError
 from engine.files import make_folder, open_private
-from engine.tf_import.table import masked_crc
 
 _NAME = re.compile(r"events\.out\.tfevents\.([0-9]{10})\..*")
 
@@ -76,6 +75,8 @@ class EventFile:
 
 def _record(event: bytes) -> bytes:
     """An event in TFRecord's format: its length, a checksum of that, the event, its checksum."""
+    from engine.tf_import.table import masked_crc  # late: the screen needs none
+
     length = struct.pack("<Q", len(event))
     checksums = (struct.pack("<I", masked_crc(part)) for part in (length, event))
     return length + next(checksums) + event + next(checksums)

@@ -22,7 +22,7 @@ from tui.process.endings import ExitReason
 async def test_a_key_sends_a_command_and_confirms_it():
     async with opened(training()) as run:
         assert "p pause" in run.lines[-1]
-        await run.press("a", "c", "p", "n")
+        await run.press("a", "c", "p", "A")
         assert run.sent == [Audition(SENTENCE), SaveCheckpoint(), Pause(), PlotAttention()]
         assert "audition requested at step 871,204" in run.log
         for words in ("checkpoint", "pause", "attention plot"):

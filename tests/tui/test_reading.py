@@ -8,7 +8,7 @@ from engine.run.snapshot import Phase
 from tui.keys import CHECK_KEYS, KEYS
 from tui.widgets.notice import phase_words, used_up_words
 
-STEERING = ("a", "s", "c", "p", "e", "n")
+STEERING = ("a", "s", "c", "p", "e", "A")
 
 
 @pytest.mark.slow
@@ -41,7 +41,7 @@ async def test_keys_that_steer_are_refused_and_those_that_read_work():
 
 def test_every_key_that_asks_the_run_for_something_steers():
     asking = {"audition", "stop_at", "checkpoint", "pause", "go_on", "sentence", "draw_attention"}
-    assert {key.action for key in KEYS if key.steers} == asking | {"compare", "mark"}
+    assert {key.action for key in KEYS if key.steers} == asking | {"compare", "mark", "train_next"}
     answers = {"begin", "clean", "hold", "leave_out", "take_in"}
     assert {key.action for key in CHECK_KEYS if key.steers} == answers
 

@@ -44,7 +44,7 @@ async def test_a_screen_says_when_the_wait_ends_and_closes_then():
 async def test_the_demo_says_at_its_stop_what_comes_next():
     stopped = waiting(demo=True, stop=StopPoint(step=871_204), voice_folder=Path("voices/demo"))
     async with opened(stopped) as run:
-        assert "Stopped at 871,204, saved.  a hear it · e sentence · s later stop · q" in run.text
+        assert "Stopped at 871,204, saved.  a hear it · n train SSRN · s later stop" in run.text
         sharpen = "voicecoach demo --voice voices/demo --network ssrn"
         assert f"Next, for a clearer sound: {sharpen}" in run.text
         best = Recommendation("text2mel", 870_000, ("lowest held-out loss (0.1)",), "not sure")

@@ -7,6 +7,7 @@ import typer
 
 from engine.run.sample import parse_step
 from tui.command_line import app, checkpoint_option, reports_errors
+from tui.process.streams import print_error
 
 
 @app.command(epilog="Example: voicecoach export voices/alice --out alice-1.0")
@@ -35,4 +36,6 @@ def export(
     typer.echo(f"{done.folder}  Text2Mel at step {done.step:,}, {ssrn}; {done.size / 1e6:.1f} MB")
     for reason in done.chosen:
         typer.echo(reason)
+    if done.lacking:
+        print_error("a voice needs two networks: {}; train it: {}".format(*done.lacking))
     return 0

@@ -88,6 +88,8 @@ def say(
     typer.echo(printable(f"{spoken.path}  {spoken.seconds:.1f} s{note}"))
     for reason in spoken.chosen:
         typer.echo(printable(reason))
+    if spoken.lacking:
+        print_error("a voice needs two networks: {}; train it: {}".format(*spoken.lacking))
     if play:
         from tui.audio.sound_card import play_to_the_end
 

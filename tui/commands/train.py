@@ -7,7 +7,14 @@ from typing import Annotated
 
 import typer
 
-from engine.choices import CleanerName, CloudChoice, NetworkName, Precision, PresetName, RecipeName
+from engine.choices import (
+    CleanerName,
+    CloudChoice,
+    NetworkChoice,
+    Precision,
+    PresetName,
+    RecipeName,
+)
 from engine.errors import InputError
 from engine.jobs.ranks import place
 from engine.mirror.address import EXAMPLES, is_mirror
@@ -46,7 +53,12 @@ def train(
         Path | None,
         typer.Option(help="The voice folder.", show_default="voices/ and the dataset's name"),
     ] = None,
-    network: Annotated[NetworkName, typer.Option(help="Which network to train.")] = "text2mel",
+    network: Annotated[
+        NetworkChoice,
+        typer.Option(
+            help="Which network to train; both, in turns on one device, or on a GPU each."
+        ),
+    ] = "text2mel",
     source: Annotated[
         str | None,
         typer.Option(
@@ -86,6 +98,14 @@ def train(
         typer.Option(help="Training recipe; bbc is for comparison.", show_default="standard"),
     ] = None,
     stop_at: StopOption = None,
+    ssrn_stop_at: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WHEN",
+            help="With --network both: when SSRN stops; --stop-at is then Text2Mel's.",
+            show_default="as --stop-at",
+        ),
+    ] = None,
     stop_when: StopWhenOption = None,
     price: AutoPriceOption = None,
     budget: BudgetOption = None,
@@ -133,6 +153,15 @@ def train(
         ),
     ] = "auto",
     device: DeviceOption = "auto",
+    gpus: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N|auto",
+            help="Share each batch among so many GPUs of this machine, by torchrun; auto takes "
+            "all.",
+            show_default="one GPU",
+        ),
+    ] = None,
     cloud: Annotated[
         CloudChoice | None,
         typer.Option(
@@ -174,7 +203,8 @@ def train(
     options = TrainOptions(
         voice_folder=_voice_folder(voice, dataset),
         dataset=dataset,
-        network=network,
+        network="text2mel" if network == "both" else network,
+        both=network == "both",
         source=None if source is None or from_mirror else Path(source),
         source_step=None if source_step is None else parse_step(source_step, "--from-step"),
         vocabulary=vocabulary,
@@ -184,6 +214,7 @@ def train(
         precision=precision,
         device=device,
         stop=None if stop_at is None else parse_stop_option(stop_at),
+        ssrn_stop=None if ssrn_stop_at is None else parse_stop_option(ssrn_stop_at),
         stop_when=stop_when or "",
         price=None if price is None else parse_price(price),
         budget=None if budget is None else parse_budget_option(budget),
@@ -200,6 +231,8 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
+    if gpus is not None and place() is None:
+        return _train_on_gpus(gpus, options, headless=headless, ascii_only=ascii_only)
     return run_training(
         lambda: _restore(options), device=device, headless=headless, ascii_only=ascii_only
     )
@@ -233,6 +266,21 @@ def _restore(options: TrainOptions) -> TrainOptions:
         report = Lines().write
         options = restore_from_mirror(options, FetchOptions(report=report, progress=show))
     return with_source_step(options, report)
+
+
+def _train_on_gpus(
+    gpus: str, options: TrainOptions, *, headless: bool, ascii_only: bool | None
+) -> int:
+    from tui.process.ranks import (
+        processes_for,
+        train_headless_on_gpus,
+        train_on_gpus_with_screen,
+    )
+
+    processes = processes_for(gpus, options.device)
+    if headless or not has_terminal():
+        return train_headless_on_gpus(processes)
+    return train_on_gpus_with_screen(processes, options.voice_folder, ascii_only=ascii_only)
 
 
 def run_training(

@@ -9,7 +9,7 @@ from engine.advice.measures import MEASURES
 from engine.choices import NETWORK_TITLES
 from engine.formatting import duration, plural, printable
 from engine.run.evaluation import CheckpointScores
-from engine.run.sample import Sample
+from engine.run.sample import Sample, lacking_ssrn
 from engine.run.snapshot import Event, Phase, Snapshot
 from tui import formatting
 
@@ -23,12 +23,13 @@ def state_of(run: Snapshot, now: datetime) -> dict[str, Any]:
         "name": printable(run.voice),
         "folder": printable(str(run.voice_folder)),
         "network": run.network,
+        "networks": [one.network for one in run.both],
         "network_text": NETWORK_TITLES[run.network],
         "phase": run.phase.name.lower(),
         "phase_words": run.phase_words,
         "alarm": printable(run.alarm),
         "step": run.step,
-        "step_text": _step(run),
+        "step_text": _steps(run),
         "loss_text": "–" if run.losses is None else formatting.loss(run.losses.total),
         "held_out": run.held_out,
         "held_out_text": "–" if run.held_out is None else formatting.loss(run.held_out),
@@ -42,6 +43,7 @@ def state_of(run: Snapshot, now: datetime) -> dict[str, Any]:
         "checkpoints": [asdict(checkpoint) for checkpoint in run.checkpoints],
         "advice": _advice(run),
         "recommended": _recommended(run),
+        "lacking": _lacking(run),
         "measures": {name: [one.title, one.means] for name, one in MEASURES.items()},
         "scores": {one.step: _scores(one) for one in run.scores},
     }
@@ -91,6 +93,12 @@ def _recommended(run: Snapshot) -> dict[str, str] | None:
     }
 
 
+def _lacking(run: Snapshot) -> str:
+    """Say what the voice lacks while its SSRN is trained by nobody."""
+    lacking = "" if run.of("ssrn").network == "ssrn" else lacking_ssrn(run.checkpoints)
+    return f"A voice needs two networks: {lacking}." if lacking else ""
+
+
 def _scores(scores: CheckpointScores) -> dict[str, Any]:
     """What was measured of a checkpoint, by the names of the measures."""
     counted = plural(scores.sentences, "sentence")
@@ -111,6 +119,11 @@ def _scores(scores: CheckpointScores) -> dict[str, Any]:
 
 def _event(event: Event) -> dict[str, Any]:
     return {"time": event.time, "text": printable(event.text)}
+
+
+def _steps(run: Snapshot) -> str:
+    own = _step(run)
+    return own if run.other is None else f"{own}, SSRN {_step(run.other)}"
 
 
 def _step(run: Snapshot) -> str:

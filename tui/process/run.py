@@ -84,6 +84,18 @@ def attach_with_screen(voice: Path, *, reading: bool, ascii_only: bool | None) -
     # The front outlives a screen that is killed, and closes it.
     front = open_front(terminal, if_killed="the run itself continues")
     session = RemoteSession(voice, reading=reading)
+    return show_attached(terminal, front, session, voice, ascii_only=ascii_only)
+
+
+def show_attached(
+    terminal: Terminal,
+    front: Front,
+    session: RemoteSession,
+    voice: Path,
+    *,
+    ascii_only: bool | None,
+) -> int:
+    """Show the screen of a run that another process trains; return the exit code."""
     log = log_of_this_process()
     screen = Screen(terminal, front, session, log, ascii_only=ascii_only)
     try:

@@ -151,13 +151,13 @@ class SignalWatch:
         session = self._session
         if received is signal.SIGHUP:
             self._hang_up()
-        elif isinstance(session, RemoteSession):
+        elif isinstance(session, RemoteSession) and not session.started_here:
             self._outlet.tell(f"{received.name}: leaving; the run continues")
             self.left.set()
         else:
             self._finish(session, received.name)
 
-    def _finish(self, session: Session, name: str) -> None:
+    def _finish(self, session: Session | RemoteSession, name: str) -> None:
         if session.snapshot().end_waits_for:
             # The wait has said what that gives up.
             session.hurry()
@@ -170,6 +170,8 @@ class SignalWatch:
             self._reported_force = True
             words = f"ending within {_FORCED_AFTER:.0f} s, whether or not the checkpoint is saved"
             self._outlet.tell(f"{name}: {words}")
+            if isinstance(session, RemoteSession):
+                session.hurry()
 
     def _hang_up(self) -> None:
         if self.hung_up.is_set():

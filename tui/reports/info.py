@@ -49,6 +49,9 @@ def print_tables(description: Mapping[str, Any]) -> None:
         facts.add_row(_text(name), _text(_words(value)))
     console.print(facts)
     console.print(_networks(description["networks"]))
+    if following := description["next"]:
+        console.print(_text(f"A voice needs two networks: {following['why']}; train it:"))
+        console.print(_text(f"  {following['command']}"), soft_wrap=True)
     left_out = description["corpus"].get("left_out", ())
     if left_out:
         rows = [tuple(clip.get(key, "") for key in ("line", "id", "reason")) for clip in left_out]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
+from engine.choices import NETWORK_TITLES, NetworkName
 from engine.run.commands import (
     Command,
     Continue,
@@ -15,6 +16,7 @@ from engine.run.commands import (
     PlotAttention,
     SaveCheckpoint,
     SetSentences,
+    TrainNext,
 )
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import SetBudget, StopAt
@@ -68,8 +70,12 @@ class RunScreen(SampleActions):
         super().__init__()
         self.session, self.listening, self.now, self.host = session, listening, now, host
         self.snapshot: Snapshot = session.snapshot()
+        """The run, seen from the network that is shown."""
+        self._network: NetworkName | None = None
+        """The network that the person chose, where both are trained."""
         self._stall = StallTimer()
-        self._phase_since = formatting.clock(now())
+        self._phases: dict[NetworkName, tuple[Phase, str]] = {}
+        """What each network does, and since when."""
         self._opened = now().timestamp()
         self._sound_error = ""
         self.status = Status(reading=session.reading)
@@ -98,9 +104,10 @@ class RunScreen(SampleActions):
         Under another screen (`covered`) only events and samples are followed: Textual would
         redraw the whole upper screen for whatever changes below it.
         """
-        if snapshot.phase is not self.snapshot.phase:
-            self._phase_since = formatting.clock(self.now())
-        self.snapshot = snapshot
+        self.snapshot = snapshot = self.seen(snapshot)
+        for one in snapshot.both:
+            if self._phases.get(one.network, (None, ""))[0] is not one.phase:
+                self._phases[one.network] = (one.phase, formatting.clock(self.now()))
         silent = self._stall.update(snapshot, self.now())
         if not covered:
             self._show_state(snapshot, silent, plots=plots)
@@ -117,16 +124,37 @@ class RunScreen(SampleActions):
         if isinstance(self.app.screen, Dialog):
             self.app.screen.show(snapshot)
 
+    def seen(self, run: Snapshot) -> Snapshot:
+        """Return a run as it is seen from the network that is shown."""
+        return run if self._network is None else run.of(self._network)
+
+    def action_other_network(self) -> None:
+        """Show the other network of the two that are trained."""
+        other = self.snapshot.other
+        if other is not None:
+            self._network = other.network
+            self.show(self.session.snapshot())
+
     def _show_state(self, snapshot: Snapshot, silent: float | None, *, plots: bool) -> None:
         now = self.now()
-        still = f"since {self._phase_since}" if snapshot.phase in _STILL else ""
+        phase, since = self._phases[snapshot.network]
+        still = f"since {since}" if phase in _STILL else ""
         self.status.show(snapshot, now, still or formatting.clock(now), silent, losses=plots)
         self.notice.show(snapshot, now)
-        self.panels.leave_out(self.attention if snapshot.network == "ssrn" else None)
+        reads = snapshot.of("text2mel")
+        self.panels.leave_out(None if reads.network == "text2mel" else self.attention)
         if plots:
-            self.loss.show(snapshot.curve)
-            self.attention.show(snapshot.attention)
+            self._show_curve(snapshot)
+            self.attention.show(reads.attention)
             self.checkpoints.show(snapshot.checkpoints, snapshot.scores)
+
+    def _show_curve(self, snapshot: Snapshot) -> None:
+        other = snapshot.other
+        if other is None:
+            self.loss.show(snapshot.curve)
+        else:
+            beside = (NETWORK_TITLES[other.network], other.curve)
+            self.loss.show(snapshot.curve, f"loss of {NETWORK_TITLES[snapshot.network]}", beside)
 
     def show_sound(self) -> None:
         """Show what is playing, and whether a sample is on its way."""
@@ -215,6 +243,9 @@ class RunScreen(SampleActions):
     def action_next_panel(self) -> None:
         self.panels.turn(1)
 
+    # The same behind another key, where Tab is for the networks.
+    action_panel = action_next_panel
+
     def action_previous_panel(self) -> None:
         self.panels.turn(-1)
 
@@ -242,8 +273,20 @@ class RunScreen(SampleActions):
         self.app.push_screen(StopDialog(self.snapshot, self.now), self._take_stop)
 
     def _take_stop(self, answer: StopAt | SetBudget | None) -> None:
-        if answer is not None:
-            self.change(answer, "new budget" if isinstance(answer, SetBudget) else "new stop")
+        if isinstance(answer, StopAt):
+            self.change(StopAt(answer.rule, self.trained), "new stop")
+        elif answer is not None:
+            self.change(answer, "new budget")
+
+    def action_train_next(self) -> None:
+        from tui.screens.next_dialog import NextDialog
+
+        self.app.push_screen(NextDialog(self.snapshot), self._take_next)
+
+    def _take_next(self, command: TrainNext | None) -> None:
+        if command is not None:
+            self._network = command.network
+            self.ask(command, f"{NETWORK_TITLES[command.network]} is next")
 
     def action_sentence(self) -> None:
         from tui.screens.sentence_dialog import SentenceDialog
@@ -259,7 +302,8 @@ class RunScreen(SampleActions):
     def action_leave(self) -> None:
         """Leave at once where nothing can be lost, else ask what becomes of the run."""
         snapshot = self.snapshot
-        alone_at_stop = snapshot.phase is Phase.AT_STOP and snapshot.saved and snapshot.screens <= 1
+        at_stop = all(one.phase is Phase.AT_STOP and one.saved for one in snapshot.both)
+        alone_at_stop = at_stop and snapshot.screens <= 1
         if snapshot.phase.ended:
             self.app.exit(ExitReason.ENDED)
         elif self.session.reading:

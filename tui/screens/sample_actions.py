@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from engine.choices import NETWORK_TITLES
+from engine.choices import NETWORK_TITLES, NetworkName
 from engine.run.commands import Audition, Command
 from tui.keys import find
 from tui.screens.hearing import HearingScreen
@@ -20,6 +20,11 @@ class SampleActions(HearingScreen):
     samples: Samples
     panels: Panels
 
+    @property
+    def trained(self) -> NetworkName | None:
+        """The network that is shown, for commands to name; None where it is the only one."""
+        return None if self.snapshot.other is None else self.snapshot.network
+
     def ask(self, command: Command, words: str) -> None:
         """Send a command to the engine, and say so."""
         self.session.send(command)
@@ -28,7 +33,7 @@ class SampleActions(HearingScreen):
     def action_audition(self) -> None:
         """Ask for the sentence that is shown, spoken by the weights of this moment."""
         self.listening.request(self.snapshot)
-        audition = Audition(sentence=self.samples.sentence)
+        audition = Audition(self.samples.sentence, network=self.trained)
         self.ask(audition, f"audition requested at step {self.snapshot.step:,}")
 
     def on_data_table_row_selected(self) -> None:
@@ -50,14 +55,15 @@ class SampleActions(HearingScreen):
             self.listening.request(self.snapshot)
             ssrn = row.network == "ssrn"
             step, ssrn_step = (None, row.step) if ssrn else (row.step, None)
-            audition = Audition(self.samples.sentence, step, ssrn_step)
+            network = row.network if self.snapshot.other else None
+            audition = Audition(self.samples.sentence, step, ssrn_step, network=network)
             self.ask(audition, f"audition requested with checkpoint {row.step:,}")
 
     def _cannot_speak_again(self, row: SampleRow) -> str:
         """Say why the weights of a row cannot speak now; empty where they can."""
         if row.checkpoint is None:
             return f"there is no checkpoint {row.step:,} on disk"
-        if row.network != self.snapshot.network:
+        if all(row.network != one.network for one in self.snapshot.both):
             return f"this run trains {NETWORK_TITLES[self.snapshot.network]}"
         key = find("audition", self.KEYS)
         return key.why_disabled(self.moment) if key else ""
@@ -102,10 +108,14 @@ class SampleActions(HearingScreen):
         if row is None:
             return
         if row.network != self.snapshot.network:
-            self.say(f"mark: this run trains {NETWORK_TITLES[self.snapshot.network]}", "warning")
+            shown = NETWORK_TITLES[self.snapshot.network]
+            why = f"this run trains {shown}"
+            if self.snapshot.other is not None:
+                why = f"the screen shows {shown}; tab shows {NETWORK_TITLES[row.network]}"
+            self.say(f"mark: {why}", "warning")
             return
         self.samples.marked ^= {(row.network, row.step)}
-        marked = sorted(step for _, step in self.samples.marked)
+        marked = sorted(step for of, step in self.samples.marked if of == row.network)
         words = " and ".join(f"{step:,}" for step in marked) or "nothing"
         more = "mark another, then b compares them" if len(marked) == 1 else "b compares them"
         self.say(f"marked: {words}" + (f"; {more}" if marked else "; b compares all checkpoints"))
@@ -115,7 +125,8 @@ class SampleActions(HearingScreen):
         """Compare the marked checkpoints, or all there are, without saying which is which."""
         from tui.screens.blind_screen import BlindScreen
 
-        steps = [step for _, step in self.samples.marked]
+        network = self.snapshot.network
+        steps = [step for of, step in self.samples.marked if of == network]
         self.app.push_screen(BlindScreen(self, steps), self._take_standing)
 
     def _take_standing(self, standing: "Standing | None") -> None:

@@ -65,7 +65,7 @@ class AttentionView(Drawing):
     def draw(self) -> list[Strip]:
         """Draw the picture with its axes."""
         if not self.plots or self.plots[self._place].weights.size == 0:
-            return self.quietly("appears at the first checkpoint, or on n")
+            return self.quietly("appears at the first checkpoint, or on A")
         weights = self.plots[self._place].weights
         characters, frames = weights.shape
         gutter = len(str(characters)) + 1

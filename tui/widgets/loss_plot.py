@@ -3,6 +3,7 @@
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from rich.segment import Segment
@@ -30,6 +31,8 @@ LAST_STEPS = f"last {RECENT_STEPS:,} steps"
 SPANS = ("", "last half", LAST_STEPS)
 """What of the curve can be shown; the first is all of it."""
 _DOT = "•"
+_HEIGHTS = "▁▂▃▅▆▇"
+_BLOCKS = 16
 _CORNERS = 4
 """Cells of the border above the plot that no title takes."""
 
@@ -45,21 +48,48 @@ class LossPlot(Drawing):
         self._skipped = 0
         self._span = ""
         """Which part is shown, as `SPANS` names it."""
+        self._heading = "loss"
+        self._beside: tuple[str, LossCurve] | None = None
 
     def on_mount(self) -> None:
-        """Show which line is which."""
+        self._show_legend()
+
+    def _show_legend(self) -> None:
+        """Show which line is which, and the other network's curve in a row of blocks."""
         stroke = "*" if self.ascii_only else "─"
-        self.border_subtitle = Content.assemble(
+        legend = Content.assemble(
             (stroke, "$training"), " training  ", (_DOT, "$held-out"), " held-out"
         )
+        room = self.size.width - _CORNERS
+        if self._beside is not None:
+            name, curve = self._beside
+            small = Content.assemble(f"{name} ", (blocks(curve), "$training"), f" {_last(curve)}  ")
+            if small.cell_length + legend.cell_length <= room:
+                legend = small + legend
+            elif small.cell_length <= room:
+                legend = small
+        if legend != self.border_subtitle:
+            self.border_subtitle = legend
 
-    def show(self, curve: LossCurve) -> None:
-        """Draw another curve, unless it looks like the one before."""
-        if curve is self._newest:
+    def show(
+        self, curve: LossCurve, name: str = "loss", beside: tuple[str, LossCurve] | None = None
+    ) -> None:
+        """Draw another curve, unless it looks like the one before.
+
+        Args:
+            curve: what to draw.
+            name: of which network it is, where the run trains both.
+            beside: the name and the curve of the other one.
+        """
+        if beside != self._beside:
+            self._beside = beside
+            self._show_legend()
+        is_other = name != self._heading
+        if curve is self._newest and not is_other:
             return
-        self._newest = curve
+        self._newest, self._heading = curve, name
         self._skipped += 1
-        recent = self._span == LAST_STEPS
+        recent = is_other or self._span == LAST_STEPS
         grew = recent or grew_visibly(self._drawn, curve, self.size.width)
         if self._skipped >= _MAX_SKIPPED or grew:
             self.redraw()
@@ -68,6 +98,10 @@ class LossPlot(Drawing):
         """Show all steps, the last half or the last 1,000, in turn."""
         self._span = SPANS[(SPANS.index(self._span) + 1) % len(SPANS)]
         self.redraw()
+
+    def on_resize(self) -> None:
+        super().on_resize()
+        self._show_legend()
 
     def draw(self) -> list[Strip]:
         """Draw the newest curve, with the best held-out loss and its step in the title."""
@@ -87,7 +121,7 @@ class LossPlot(Drawing):
         ]
 
     def _show_best(self, curve: LossCurve) -> None:
-        name = f"loss · {self._span}" if self._span else "loss"
+        name = f"{self._heading} · {self._span}" if self._span else self._heading
         title = Content(name)
         if curve.best is not None:
             best = f"{formatting.loss(curve.best)} at {curve.best_step:,}"
@@ -157,6 +191,22 @@ def _empty_plot(size: Size, axes: RGB) -> "Plot":
     plot.xlim(0, 1)
     plot.ylim(0, 1)
     return plot
+
+
+def blocks(curve: LossCurve) -> str:
+    """Draw a training loss in a row of blocks, each the mean of as many points."""
+    losses = [loss for _, loss in finite(curve.steps, curve.losses)]
+    count = min(_BLOCKS, len(losses))
+    edges = [place * len(losses) // count for place in range(count + 1)] if count else []
+    means = [sum(losses[a:b]) / (b - a) for a, b in pairwise(edges)]
+    if not means:
+        return ""
+    scale = Scale(min(means), max(means))
+    return "".join(_HEIGHTS[round(scale.place(mean) * (len(_HEIGHTS) - 1))] for mean in means)
+
+
+def _last(curve: LossCurve) -> str:
+    return formatting.loss(curve.losses[-1]) if curve.losses else "–"
 
 
 def part(curve: LossCurve, span: str) -> LossCurve:

@@ -8,8 +8,10 @@ from textual.content import Content
 from textual.widgets import ProgressBar, Static
 
 from engine.check.report import CheckReport
+from engine.choices import NETWORK_TITLES
 from engine.formatting import duration, plural, printable, whole_minutes
 from engine.jobs.demo import next_commands
+from engine.run.sample import lacking_ssrn
 from engine.run.snapshot import Event, Phase, Snapshot
 from engine.run.stop import BUDGET_WARNING_SHARE
 from tui.formatting import clock, countdown, dollars, price
@@ -85,7 +87,7 @@ class Notice(Vertical):
             stopped = _stopped_in_a_line(snapshot, reading=self._reading)
             return recommended, stopped, _saving_trouble(snapshot), idle
         phase = phase_words(snapshot, reading=self._reading)
-        return recommended, phase, idle, next_words(snapshot)
+        return recommended, phase, idle, next_words(snapshot, reading=self._reading)
 
     def warns(self, snapshot: Snapshot) -> bool:
         """Whether there is a warning that can be dismissed."""
@@ -173,8 +175,9 @@ def used_up_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
 def idle_words(snapshot: Snapshot) -> Content:
     """Say what an idle machine costs: the rate, and the sum so far."""
     idle = (Phase.CHECKED, Phase.PAUSED, Phase.AT_STOP, Phase.FAILED)
+    training = any(one.phase is Phase.TRAINING for one in snapshot.both)
     starting = snapshot.phase is Phase.CHECKED and snapshot.seconds_to_start is not None
-    if snapshot.price <= 0 or snapshot.phase not in idle or starting:
+    if snapshot.price <= 0 or snapshot.phase not in idle or starting or training:
         return Content("")
     words = []
     if snapshot.phase is not Phase.PAUSED:
@@ -277,16 +280,20 @@ def _with_what(report: CheckReport | None) -> str:
 
 
 def _at_stop(snapshot: Snapshot, *, reading: bool) -> Content:
-    stopped = f"Stopped at {snapshot.step:,}"
+    stopped, other = f"Stopped at {snapshot.step:,}", snapshot.other
     if not snapshot.saved:
         keys = (("c", "try again"), ("q", "quit"))
         text = f"{stopped}, not saved: see the log."
         return _offer(text, *keys, style="bold $error", reading=reading)
     # The notice of a used-up budget names the key that raises it.
     later = () if snapshot.budget_is_used_up else (("s", "later stop"),)
-    speak = (("a", "hear it"), ("e", "sentence"))
-    keys = (*(speak if snapshot.network == "text2mel" else speak[:1]), *later, ("q", "quit"))
-    return _offer(f"{stopped}, saved.", *keys, reading=reading)
+    then = (("n", "train SSRN"),) if snapshot.network == "text2mel" and other is None else ()
+    meanwhile = ""
+    if other is not None and other.phase is Phase.TRAINING:
+        meanwhile = f"; {NETWORK_TITLES[other.network]} trains on"
+    hear = () if meanwhile else (("a", "hear it"),)
+    keys = (*hear, *then, *later, ("q", "quit"))
+    return _offer(f"{stopped}, saved{meanwhile}.", *keys, reading=reading)
 
 
 def recommended_words(snapshot: Snapshot, width: int, *, brief: bool) -> Content:
@@ -309,10 +316,14 @@ def _stopped_in_a_line(snapshot: Snapshot, *, reading: bool) -> Content:
     return Content.styled(f"{stopped}{ends}.", "bold")
 
 
-def next_words(snapshot: Snapshot) -> Content:
-    """Say what comes after the stop of a demo: below all else, for a small screen cuts it off."""
+def next_words(snapshot: Snapshot, *, reading: bool = False) -> Content:
+    """Say what comes after the stop: below all else, for a small screen cuts it off."""
     if snapshot.phase is not Phase.AT_STOP or not snapshot.saved:
         return Content("")
+    lacking = lacking_ssrn(snapshot.checkpoints)
+    if lacking and snapshot.other is None and snapshot.network == "text2mel":
+        text = f"A voice needs two networks: {lacking}."
+        return _offer(text, ("n", "train it now"), style="", reading=reading)
     told = (
         Content.assemble((f"Next, {what}: ", "bold"), printable(command))
         for what, command in next_commands(snapshot)[:1]

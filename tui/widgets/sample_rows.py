@@ -27,14 +27,15 @@ class SampleRow:
 def sentences_of(snapshot: Snapshot) -> tuple[str, ...]:
     """Return the sentences there is something to hear of, or to speak, in their order.
 
-    First those that the run speaks, then those that only samples have, the newest first; not
+    First those that the network speaks, then those that only samples have, the newest first; not
     those that were spoken for comparisons alone.
     """
-    first = snapshot.sentences if snapshot.network == "text2mel" else ()
+    spoken = snapshot.sentences if snapshot.of("text2mel").network == "text2mel" else ()
+    first, then = (spoken, ()) if snapshot.network == "text2mel" else ((), spoken)
     samples = [one for one in snapshot.samples if not one.for_comparison]
     own = [one.sentence for one in samples if one.network == snapshot.network]
     others = [one.sentence for one in samples if one.network != snapshot.network]
-    return tuple(dict.fromkeys((*first, *reversed(own), *reversed(others))))
+    return tuple(dict.fromkeys((*first, *reversed(own), *then, *reversed(others))))
 
 
 def rows_of(snapshot: Snapshot, sentence: str) -> list[SampleRow]:

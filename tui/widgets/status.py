@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 
-from engine.choices import NETWORK_TITLES
+from engine.choices import NETWORK_TITLES, NETWORKS
 from engine.formatting import duration, printable
 from engine.run.curves import LossCurve
 from engine.run.snapshot import Phase, Snapshot
@@ -49,12 +49,12 @@ class Status(Vertical):
         super().__init__(id="status")
         self._reading = reading
         self._width = 0
-        names = ("title", "step", "money", "loss")
-        self._lines = tuple(StatusLine(f"status-{name}") for name in names)
+        names = ("title", "step", "other-step", "money", "loss")
+        self._lines = {name: StatusLine(f"status-{name}") for name in names}
         self._advice = AdviceLine()
 
     def compose(self) -> ComposeResult:
-        yield from self._lines
+        yield from self._lines.values()
         yield self._advice
 
     def show(
@@ -68,19 +68,22 @@ class Status(Vertical):
         width = self.content_size.width
         if width == 0:
             return
-        lines = [
-            title_line(snapshot, time, width, reading=self._reading),
-            step_line(snapshot, now, width, reading=self._reading),
-            money_line(snapshot, silent, width),
-        ]
+        lines = {
+            "title": title_line(snapshot, time, width, reading=self._reading),
+            "money": money_line(snapshot, silent, width),
+        }
+        networks = sorted(snapshot.both, key=lambda one: NETWORKS.index(one.network))
+        for name, one in zip(("step", "other-step"), networks, strict=False):
+            lines[name] = step_line(one, now, width, reading=self._reading, shown=one is snapshot)
+        self._lines["other-step"].display = "other-step" in lines
         if losses or width != self._width:
-            lines.append(loss_line(snapshot, width))
+            lines["loss"] = loss_line(snapshot, width)
             at_stop = snapshot.phase is Phase.AT_STOP
             enough = _TWO_LINES_AT_STOP_FROM if at_stop else _TWO_LINES_FROM
             self._advice.show(snapshot.advice, width, 2 if self.app.size.height >= enough else 1)
         self._width = width
-        for widget, text in zip(self._lines, lines, strict=False):
-            widget.show(text)
+        for name, text in lines.items():
+            self._lines[name].show(text)
 
 
 class StallTimer:
@@ -109,7 +112,7 @@ def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = Fal
     """Show the voice, the network, the device and how busy it is, the phase and the time."""
     left = [
         Part(printable(snapshot.voice), "bold $primary"),
-        Part(NETWORK_TITLES[snapshot.network], "bold"),
+        *_networks(snapshot),
         Part(snapshot.preset, rank=5),
         Part(f"{snapshot.recipe} recipe" if snapshot.recipe else "", rank=7),
         Part(_NOISE_OF_DEVICES.sub("", snapshot.device), rank=2),
@@ -123,6 +126,18 @@ def title_line(snapshot: Snapshot, time: str, width: int, *, reading: bool = Fal
         Part(time, "$quiet", rank=1),
     ]
     return line(left, right, width)
+
+
+def _networks(snapshot: Snapshot) -> list[Part]:
+    """Name the network that is trained; of two, mark the one that the screen shows."""
+    title, other = NETWORK_TITLES[snapshot.network], snapshot.other
+    if other is None:
+        return [Part(title, "bold")]
+    labels = {snapshot.network: "bold reverse $primary", other.network: "$quiet"}
+    return [
+        Part(f" {NETWORK_TITLES[name]} ", labels[name], gap="" if place else " · ")
+        for place, name in enumerate(NETWORKS)
+    ]
 
 
 def _gpu(snapshot: Snapshot) -> list[Part]:
@@ -140,18 +155,21 @@ def _gpu(snapshot: Snapshot) -> list[Part]:
     ]
 
 
-def step_line(snapshot: Snapshot, now: datetime, width: int, *, reading: bool = False) -> Content:
+def step_line(
+    snapshot: Snapshot, now: datetime, width: int, *, reading: bool = False, shown: bool = True
+) -> Content:
     """Show the global step, the steps since the base, and how far and how long it is to the stop.
 
-    What is left of the width is a bar.
+    What is left of the width is a bar. Where both networks are trained, each has such a line; that
+    of the network which is not `shown` says what it does.
     """
     share = snapshot.progress_to_stop
     percent = bar = Part("")
     if snapshot.end_point is not None and share is not None:
         percent = Part(f"{int(share * 100)} %", "bold", rank=2, gap="  ")
         bar = Part("━" * _MIN_BAR, rank=5, gap="  ")
-    left = [*_step(snapshot), _mirror(snapshot), bar, percent]
-    left, right = fitting(left, _stop(snapshot, now, reading=reading), width)
+    left = [*_step(snapshot, shown=shown), _mirror(snapshot), bar, percent]
+    left, right = fitting(left, _stop(snapshot, now, hint=shown and not reading), width)
     if bar in left:
         room = width - join(left).cell_length - join(right).cell_length - _BESIDE_BAR
         cells = _MIN_BAR + max(0, room)
@@ -165,12 +183,17 @@ def step_line(snapshot: Snapshot, now: datetime, width: int, *, reading: bool = 
     return line(left, right, width)
 
 
-def _step(snapshot: Snapshot) -> list[Part]:
+def _step(snapshot: Snapshot, *, shown: bool) -> list[Part]:
     """Return the step, and how many there have been since the base."""
-    name = Part("step", "$quiet", rank=4)
+    parts = [Part("step", "$quiet", rank=4)]
+    if snapshot.other is not None or not shown:
+        title = NETWORK_TITLES[snapshot.network].ljust(max(map(len, NETWORK_TITLES.values())))
+        parts = [Part(title, "bold" if shown else "$quiet")]
     if not snapshot.step and snapshot.phase.before_steps:
-        return [name, Part("not known yet", "$quiet", gap=" ")]
-    parts = [name, Part(f"{snapshot.step:,}", "bold $foreground", gap=" ")]
+        return [*parts, Part("not known yet", "$quiet", gap=" ")]
+    parts.append(Part(f"{snapshot.step:,}", "bold $foreground", gap=" "))
+    if not shown and snapshot.phase is not Phase.TRAINING:
+        parts.append(Part(snapshot.phase_words, _PHASE_STYLES[snapshot.phase], rank=2, gap="  "))
     if snapshot.phase.before_steps:
         return parts
     if not snapshot.base_step:
@@ -191,14 +214,14 @@ def _mirror(snapshot: Snapshot) -> Part:
     return Part(safe, "$quiet", rank=3, label="mirror")
 
 
-def _stop(snapshot: Snapshot, now: datetime, *, reading: bool) -> list[Part]:
+def _stop(snapshot: Snapshot, now: datetime, *, hint: bool) -> list[Part]:
     """Return where the run stops, at what time and in how long."""
     if snapshot.end_point is None or snapshot.progress_to_stop is None:
         if snapshot.stop_text:
             return [Part(f"stop at {snapshot.stop_text}", rank=1)]
         if snapshot.stop_when:
             return [Part("stop when flat", rank=1)]
-        return [Part("no stop set", rank=1), Part("" if reading else "s sets one", rank=2)]
+        return [Part("no stop set", rank=1), Part("s sets one" if hint else "", rank=2)]
     end = f"stop at {snapshot.end_point.words}"
     if snapshot.budget_comes_first:
         end = f"budget {formatting.dollars(snapshot.budget)}"
@@ -223,15 +246,24 @@ def money_line(snapshot: Snapshot, silent: float | None, width: int) -> Content:
         if snapshot.idle_usd >= 0.01:
             idle = formatting.dollars(snapshot.idle_usd)
             left.append(Part(f"({idle} idle)", "$quiet", 3, gap=" "))
-        if snapshot.spent_at_stop is not None and snapshot.phase is Phase.TRAINING:
-            where = "budget" if snapshot.budget_comes_first else "stop"
-            left.append(
-                Part(f"{formatting.dollars(snapshot.spent_at_stop)} at the {where}", rank=2)
-            )
+        left.append(_spent_at_stop(snapshot))
     left.append(Part(formatting.price(snapshot.price), "$quiet", rank=1))
     if snapshot.price > 0:
         left.append(Part(printable(snapshot.price_source), "$quiet", 3, gap=", "))
     return line(left, [*_speed(snapshot, silent), *_times(snapshot)], width)
+
+
+def _spent_at_stop(snapshot: Snapshot) -> Part:
+    """Return what will have been spent when the last network is at its stop."""
+    training = [one for one in snapshot.both if one.phase is Phase.TRAINING]
+    sums = [one.spent_at_stop for one in training]
+    known = [usd for usd in sums if usd is not None]
+    if not known or len(known) < len(sums):
+        return Part("")
+    where = "last stop" if len(known) > 1 else "stop"
+    if any(one.budget_comes_first for one in training):
+        where = "budget"
+    return Part(f"{formatting.dollars(max(known))} at the {where}", rank=2)
 
 
 def _speed(snapshot: Snapshot, silent: float | None) -> list[Part]:

@@ -203,7 +203,7 @@ NONSENSE = (8).to_bytes(4, "big") + b"nonsense"
         (GREETING, "is not being trained"),
         (b"220 mail.example ESMTP\r\n", "does not speak voicecoach's protocol"),
         (GREETING + frame(Refusal("32 screens are attached")), "32 screens"),
-        (b'{"v":3,"kind":"Refusal","text":"?"}\n', "version 3 of the protocol, not 8"),
+        (b'{"v":3,"kind":"Refusal","text":"?"}\n', "version 3 of the protocol, not 9"),
         (GREETING + frame(Update({"phase": Raw(to_msgpack("dancing"))}, {})), "dancing"),
         (GREETING + frame(Update({"stamp": Raw(to_msgpack(1))}, {})), "stamp"),
         (GREETING + NONSENSE, "message from the run"),

@@ -5,7 +5,7 @@ import torch
 import torch.nn.functional as F
 from torch.func import functional_call
 
-from engine.networks import convolution
+from engine.networks import convolution, highway
 from engine.networks.dropout import random_numbers
 from engine.networks.layers import Convolution, ConvolutionLayer, HighwayLayer, Upsampling
 
@@ -15,12 +15,14 @@ def seeded():
     torch.manual_seed(1)
 
 
-@pytest.fixture(params=["side by side", "Winograd"])
+@pytest.fixture(params=["side by side", "Winograd", "as on a GPU"])
 def way(request, monkeypatch):
-    """Both ways of making the products, whatever the sizes."""
+    """All ways of making the products, whatever the sizes."""
     winograd = request.param == "Winograd"
     pays = lambda _, taps: winograd and taps.weight.shape[1] == 3  # noqa: E731
     monkeypatch.setattr(convolution, "_winograd_pays", pays)
+    for module in (convolution, highway):
+        monkeypatch.setattr(module, "few_launches", lambda _: request.param == "as on a GPU")
 
 
 @pytest.mark.parametrize("causal", [False, True])

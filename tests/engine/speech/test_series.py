@@ -24,7 +24,7 @@ class Speaking:
         self.seconds = seconds
         self.idle, self.automatic_seconds, self.requests = True, 0.0, []
 
-    def request(self, sentence, step=None, ssrn_step=None, *, automatic):
+    def request(self, sentence, step=None, ssrn_step=None, *, automatic, network=None):
         assert automatic
         self.requests.append((sentence, step if ssrn_step is None else ("ssrn", ssrn_step)))
         self.idle = False

@@ -8,9 +8,12 @@ import torch
 from saved import same
 
 from engine.data.batches import Batch
+from engine.evaluation.losses import LossParts
+from engine.networks.dropout import Rows, random_numbers
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.recipe import recipe_named
-from engine.training import graphs
+from engine.run.snapshot import Phase
+from engine.training import graphs, setup
 from engine.training.learner import Learner
 
 TEXT2MEL = Text2MelSpec(34, n_mels=6, embedding=8, hidden=8, dropout=0.2)
@@ -20,20 +23,22 @@ SSRN = SSRNSpec(6, 9, hidden=8, dropout=0.2)
 class Recorder:
     """Keeps to the rules of CUDA graphs: the tensors read and written stay the same."""
 
-    def __init__(self, room=1000):
+    def __init__(self, room=1000, replays=1000):
         self.replays = self.recordings = 0
-        self.room = room
+        self.room, self.last = room, replays
 
     def record(self, work):
         if self.recordings == self.room:
             raise torch.OutOfMemoryError("CUDA out of memory")
         self.recordings += 1
-        results = work()
+        results = LossParts(*torch.zeros(4))
 
         def replay():
+            if self.replays == self.last:
+                raise torch.OutOfMemoryError("CUDA out of memory")
             self.replays += 1
             for into, new in zip(results, work(), strict=True):
-                if into is not None:
+                if new is not None:
                     into.copy_(new)
 
         return results, replay
@@ -97,6 +102,36 @@ def test_padding_changes_neither_losses_nor_gradients(mask_text):
     assert graphed.graphs.recorded == 1
 
 
+def test_micro_batches_of_filled_batches_see_the_same_dropout():
+    one, other = make_learner(TEXT2MEL, Recorder()), make_learner(TEXT2MEL, Recorder())
+    other.micro_batches = 2
+    for step in (1, 2, 3):
+        made = text2mel_batch(7, 12, step)
+        expected, found = one._compute_gradients(made, step), other._compute_gradients(made, step)
+        for a, b in zip(expected, found, strict=True):
+            torch.testing.assert_close(a, b)
+        for name, gradient in one.gradients.items():
+            torch.testing.assert_close(other.gradients[name], gradient, rtol=1e-4, atol=1e-5)
+    assert (one.graphs.recorded, other.graphs.recorded) == (1, 0)
+
+
+def test_a_rank_weighs_its_part_of_each_batch_anew():
+    one, other = make_learner(TEXT2MEL, recorder := Recorder()), make_learner(TEXT2MEL)
+    for step, weights in enumerate([(0.25, 0.5), (0.75, 0.125), (0.5, 1.0)], 1):
+        given = tuple(map(torch.tensor, weights))
+        # Filled up to the same shape already, so that dropout is the same.
+        made = text2mel_batch(16, 16, step)
+        rows = partial(random_numbers, step, Rows(3, 6, 9))
+        for learner in (one, other):
+            learner._gradients.flat.zero_()
+        found = one.graphs.compute(made, rows, given, alike=True)
+        with rows():
+            expected = other._compute(made, given)
+        assert [float(loss) for loss in found] == [float(loss) for loss in expected]
+        assert same(one.gradients, other.gradients)
+    assert (recorder.recordings, recorder.replays) == (1, 2)
+
+
 def test_crops_of_ssrn_share_a_graph_whatever_is_said_in_them():
     recorder = Recorder()
     learner = make_learner(SSRN, recorder)
@@ -149,3 +184,23 @@ def test_memory_of_graphs_is_given_back_before_a_batch_is_split(monkeypatch):
     learner.step(text2mel_batch(5, 40), 4)
     assert learner.graphs.trouble == "out of memory"
     assert learner.micro_batches == 2
+
+
+@pytest.mark.slow
+def test_a_run_reports_its_graphs_and_their_end(make_voice, training, monkeypatch):
+    make = setup._make_learner
+
+    def with_graphs(*given):
+        learner = make(*given)
+        learner.use_graphs(Recorder(replays=5))
+        return learner
+
+    monkeypatch.setattr(setup, "_make_learner", with_graphs)
+    snapshot = training.end(training.start(make_voice(), "12"))
+    assert (snapshot.phase, snapshot.step, snapshot.warm_up) == (Phase.STOPPED, 12, "")
+    told = training.texts(snapshot)
+    off = "CUDA graphs are off (out of memory): training goes on without them, slower"
+    assert [text for text in told if "graphs" in text or "micro" in text] == [
+        "recording CUDA graphs: the first steps are slower",
+        off,
+    ]

@@ -16,6 +16,12 @@ from engine.voice.settings import VoiceSettings
 
 META = torch.device("meta")
 # Calls that launch no kernel.
+# Calls that launch several: filling and copying; the gradients of the input and of the weights.
+SEVERAL = {
+    "constant_pad_nd": 2,
+    "native_layer_norm_backward": 2,
+    "binary_cross_entropy_with_logits": 6,
+}
 FREE = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "detach"}
 
 
@@ -33,7 +39,7 @@ class Launches(TorchDispatchMode):
             for argument in function._schema.arguments
         )
         if not is_view and name not in FREE:
-            self.calls[name] += 1
+            self.calls[name] += SEVERAL.get(name, 1)
         return function(*args, **(kwargs or {}))
 
 
@@ -48,10 +54,31 @@ def batch(network):
 
 @pytest.mark.parametrize("recipe", ["standard", "bbc"])
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(("network", "most"), [("text2mel", 1100), ("ssrn", 420)])
+@pytest.mark.parametrize(("network", "most"), [("text2mel", 920), ("ssrn", 420)])
 def test_a_step_launches_few_kernels_and_waits_for_none(network, most, precision, recipe):
     spec = VoiceSettings(preset="bbc").fresh_spec(network)
     learner = Learner(spec, recipe_named(recipe), device=META, precision=precision, seed=1)
     with Launches() as launches:
         learner.step(batch(network), 1)
     assert 100 < launches.calls.total() <= most, launches.calls.most_common(20)
+
+
+class Recorder:
+    """Records what is launched; a replay launches nothing."""
+
+    def record(self, work):
+        with Launches() as self.recorded:
+            return work(), lambda: None
+
+
+@pytest.mark.parametrize("network", ["text2mel", "ssrn"])
+def test_beside_its_graph_a_step_launches_hardly_anything(network):
+    spec = VoiceSettings(preset="bbc").fresh_spec(network)
+    learner = Learner(spec, recipe_named("standard"), device=META, precision=torch.bfloat16, seed=1)
+    learner.use_graphs(recorder := Recorder())
+    for step in (1, 2):
+        learner.step(batch(network), step)
+    with Launches() as launches:
+        learner.step(batch(network), 3)
+    assert recorder.recorded.calls.total() > 300
+    assert launches.calls.total() <= 30, launches.calls

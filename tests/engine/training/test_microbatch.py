@@ -2,6 +2,7 @@
 
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 
@@ -11,6 +12,7 @@ import torch
 from engine.data.batches import Batch, BatchSource
 from engine.machine.cloud.machine import Clock, Interruption
 from engine.machine.device import is_out_of_memory
+from engine.machine.torchrun import Place
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.commands import Audition
 from engine.run.recipe import recipe_named
@@ -75,6 +77,45 @@ def test_micro_batches_give_the_gradients_of_the_batch(spec, recipe, parts, exac
     for name, gradient in whole.gradients.items():
         assert gradient.any(), name
         torch.testing.assert_close(parted.gradients[name], gradient, rtol=1e-6, atol=1e-6)
+
+
+class InThreads:
+    """Ranks in threads of one process; what one says or sums, the others wait for."""
+
+    def __init__(self, rank, ranks, turn, sums):
+        self.place = Place(rank, ranks, rank, machine=0, restarts=0)
+        self.leads = rank == 0
+        self.reductions = 0
+        self._turn, self._sums = turn, sums
+
+    def order(self, order):
+        assert order.kind == "step"
+
+    def sum(self, tensor):
+        self.reductions += 1
+        self._sums[self.place.rank] = tensor.clone()
+        self._turn.wait()
+        tensor.copy_(torch.stack(self._sums).sum(0))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("spec", "recipe", "ranks"), [(TEXT2MEL, "standard", 2), (SSRN, "bbc", 7)])
+def test_ranks_make_the_step_of_one_process(spec, recipe, ranks, batch):
+    alone, turn, sums = make_learner(spec, recipe), threading.Barrier(ranks), [None] * ranks
+    together = [make_learner(spec, recipe) for _ in range(ranks)]
+    for rank, one in enumerate(together):
+        one.ranks = InThreads(rank, ranks, turn, sums)
+    together[1].micro_batches = 2
+    with ThreadPoolExecutor(ranks) as threads:
+        made = [threads.submit(one.step, batch, 5) for one in together]
+    whole = alone.step(batch, 5)
+    for one, losses in zip(together, made, strict=True):
+        assert one.ranks.reductions == 1
+        for a, b in zip(losses.result(), whole, strict=True):
+            assert a is b is None or float(a) == pytest.approx(float(b), rel=1e-5)
+        for name, gradient in alone.gradients.items():
+            torch.testing.assert_close(one.gradients[name], gradient, rtol=1e-4, atol=1e-6)
+            assert torch.equal(one.gradients[name], together[0].gradients[name])
 
 
 def with_room_for(monkeypatch, clips):

@@ -64,13 +64,13 @@ def test_idle_time_costs_as_much_and_is_kept_apart(run):
     run.cost.pause_training()
     run.publisher.update(phase=Phase.PAUSED, step=10)
     run.wait(4)
-    run.recorder.end(10)
+    run.recorder.end()
     assert run.entries == [("idle", 10, 10, 9, 3600), ("training", 0, 10, 3, 3600)]
     snapshot = run.publisher.snapshot
     assert (snapshot.spent, snapshot.idle_usd) == (12, 9)
     assert (snapshot.voice_seconds, run.cost.run_idle_seconds) == (3, 9)
     # The end comes once, and leaves nothing open.
-    run.recorder.end(10)
+    run.recorder.end()
     assert Voice.open(run.voice.folder).spend.usd == 12
     assert not (run.voice.folder / "spend.open").exists()
 
@@ -97,7 +97,8 @@ def test_entries_keep_their_price_and_steps_while_they_wait(run):
     run.cost.pause_training()
     run.wait(1)
     path.rmdir()
-    run.recorder.end(9)
+    run.publisher.update(step=9)
+    run.recorder.end()
     assert sorted(run.entries) == [
         ("idle", 5, 5, 2, 3600), ("idle", 9, 9, 1, 7200), ("training", 0, 5, 2, 3600),
         ("training", 4, 8, 5, 3600), ("training", 5, 10, 2, 3600), ("training", 8, 9, 1, 7200),
@@ -141,7 +142,7 @@ def test_a_killed_process_hides_ten_seconds_at_most(run):
     [(kind, first, last, *_)] = run.entries
     assert (kind, first, last) == ("training", 0, 7)
     again.recorder.start()
-    again.recorder.end(0)
+    again.recorder.end()
     assert "previous run was killed; its last 30s ($30.00) were added to the spend" in again.events
     assert run.killed().cost.spent == again.cost.spent
 
@@ -213,7 +214,7 @@ def test_a_suspended_process_reports_what_that_cost(run, clock):
     ("damaged", "message"), [([0], "line 1 cannot be read"), ([0, 2], "2 lines cannot be read")]
 )
 def test_a_damaged_log_is_reported_when_a_run_begins(run, damaged, message):
-    run.recorder.end(0)
+    run.recorder.end()
     entry = {"start": "a", "end": "b", "network": "ssrn", "first_step": 0, "last_step": 1}
     lines = [json.dumps(entry | {"seconds": 3.0, "price": 3600.0})] * 3
     for number in damaged:
@@ -221,7 +222,7 @@ def test_a_damaged_log_is_reported_when_a_run_begins(run, damaged, message):
     (run.voice.folder / "spend.jsonl").write_text("\n".join(lines) + "\n")
     again = run.killed()
     again.recorder.start()
-    again.recorder.end(0)
+    again.recorder.end()
     [warning] = again.publisher.snapshot.warnings
     assert message in warning.text
     assert again.cost.spent == 3.0 * (3 - len(damaged))

@@ -102,7 +102,7 @@ def publisher(make_voice):
 def test_the_last_checkpoint_gets_time_to_reach_the_mirror(publisher, mirror, left):
     publisher.update(mirror=mirror)
     now = [1000.0]
-    deadline = SpotDeadline(publisher, None, lambda: now[0])
+    deadline = SpotDeadline(publisher, monotonic=lambda: now[0])
     notice = SpotNotice("AWS terminates this machine", time.time() + 110, now[0] + 110)
     deadline.handle(Interruption(notice), lambda: 0.0, None)
     now[0] += left - 0.1
@@ -112,7 +112,7 @@ def test_the_last_checkpoint_gets_time_to_reach_the_mirror(publisher, mirror, le
 
 
 def test_a_warning_after_a_notice_sets_no_end(publisher):
-    deadline = SpotDeadline(publisher, None)
+    deadline = SpotDeadline(publisher)
     deadline.handle(end_in(0), lambda: 0.0, None)
     assert (deadline.known, deadline.reached) == (True, True)
     deadline.handle(SpotWarning(SpotNotice("AWS is likely to take it")), lambda: 0.0, None)

@@ -1,10 +1,13 @@
 """What `voicecoach info` prints of a corpus."""
 
 import json
+import shutil
 
 import pytest
+from paths import EARLIER_VOICE
 from typer.testing import CliRunner
 
+from engine.run.sample import KeptCheckpoint, lacking_ssrn
 from engine.voice.comparisons import Comparison, append_comparison
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
@@ -71,3 +74,35 @@ def test_what_blind_comparisons_say_is_shown(tmp_path):
     described = CliRunner().invoke(app, ["info", str(tmp_path), "--json"]).stdout
     [pair] = json.loads(described)["comparisons"]["text2mel"]
     assert (pair["steps"], pair["answers"], pair["best"]) == ([800, 900], 6, 900)
+
+
+def test_a_voice_without_a_trained_ssrn_names_the_command_that_trains_it(tmp_path):
+    def following():
+        told = CliRunner().invoke(app, ["info", str(voice), "--json"])
+        return json.loads(told.stdout)["next"]
+
+    voice = shutil.copytree(EARLIER_VOICE, tmp_path / "old voice")
+    assert following() is None
+    shutil.rmtree(voice / "ssrn")
+    assert "speaks from the mel alone" in following()["why"]
+    command = f"voicecoach train --voice '{voice}' --network ssrn --stop-at +5k"
+    assert following()["command"] == command
+    shown = CliRunner().invoke(app, ["info", str(voice)], env={"COLUMNS": "60"}).stdout
+    assert f"\n  {command}\n" in shown
+
+
+@pytest.mark.parametrize(
+    ("checkpoints", "lacks"),
+    [
+        ([("text2mel", True), ("ssrn", True)], ""),
+        ([("text2mel", True), ("text2mel", False), ("ssrn", True)], "the base's"),
+        ([("text2mel", False)], "no SSRN yet"),
+        ([("text2mel", False), ("ssrn", True), ("ssrn", False)], ""),
+    ],
+    ids=str,
+)
+def test_a_base_alone_is_no_trained_ssrn(checkpoints, lacks):
+    kept = [KeptCheckpoint(name, 1, base=base) for name, base in checkpoints]
+    said = lacking_ssrn(kept)
+    assert lacks in said
+    assert bool(lacks) is bool(said)

@@ -130,7 +130,7 @@ function readingLines(reading, text) {
 /** The weights of a network that can speak: of this moment first. */
 function choices(voice, network) {
   const kept = voice.checkpoints.filter((one) => one.network === network).reverse();
-  const trained = voice.network === network && voice.running;
+  const trained = voice.networks?.includes(network) && voice.running;
   const words = (checkpoint) => {
     const { held_out: heldOut } = checkpoint;
     const loss = heldOut == null ? "" : `held-out ${heldOut.toFixed(4)}`;

@@ -21,10 +21,12 @@ export function showState(voice) {
 }
 
 /** Whether it pays to go on, with the reasons behind it, and which checkpoint to export. */
-function showAdvice({ advice, recommended }) {
+function showAdvice({ advice, recommended, lacking }) {
   find("advice").hidden = !advice;
   write(find("advice-text"), advice?.text ?? "");
   fillList(find("advice-reasons"), advice?.reasons ?? []);
+  find("lacking").hidden = !lacking;
+  write(find("lacking"), lacking ?? "");
   find("recommended").hidden = !recommended;
   write(find("recommended"), recommended?.text ?? "").title = recommended?.command ?? "";
 }
