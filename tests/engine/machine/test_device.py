@@ -19,6 +19,7 @@ from engine.machine.device import (
     leave_a_core_for_the_screen,
     make_repeatable,
     possible_precisions,
+    precision_name,
     slow_precision,
     threads_worth,
     unused_gpu,
@@ -245,6 +246,29 @@ def test_imitated_arithmetic_is_warned_of(seen_gpu, monkeypatch):
     assert slow_precision(torch.float32, CPU) == ""
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     assert slow_precision(torch.bfloat16, CPU) == ""
+
+
+@pytest.mark.parametrize(
+    ("capability", "possible", "slow"),
+    [
+        ((6, 1), ("fp32",), {"bf16": "fp32", "fp16": "fp32"}),
+        ((7, 0), ("fp16", "fp32"), {"bf16": "fp16"}),
+        ((7, 5), ("fp16", "fp32"), {"bf16": "fp16"}),
+        ((8, 0), ("bf16", "fp32"), {}),
+    ],
+)
+def test_a_gpu_is_offered_what_it_computes_in(seen_gpu, monkeypatch, capability, possible, slow):
+    seen_gpu(capability, CUDA_13)
+    has = capability >= (8, 0)
+    monkeypatch.setattr(devices, "has_bf16", lambda device: has)
+    gpu = torch.device("cuda:0")
+    assert tuple(map(precision_name, possible_precisions("auto", gpu))) == possible
+    assert possible_precisions("auto", gpu, exact=True) == (torch.float32,)
+    for asked in ("fp32", "bf16", "fp16"):
+        [precision] = possible_precisions(asked, gpu)
+        warning = slow_precision(precision, gpu)
+        assert bool(warning) == (asked in slow)
+        assert not warning or f"--precision {slow[asked]} is faster" in warning
 
 
 @needs_gpu
