@@ -238,8 +238,14 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
-    if gpus is not None and place() is None:
-        return _train_on_gpus(gpus, options, headless=headless, ascii_only=ascii_only)
+    processes = 0 if gpus is None or place() else _processes(gpus, device)
+    if options.both and (processes or place()):
+        raise InputError(
+            "--network both trains the networks side by side, in one process; share the batches of "
+            "one of them among GPUs with --network text2mel or --network ssrn"
+        )
+    if processes:
+        return _train_on_gpus(processes, options, headless=headless, ascii_only=ascii_only)
     return run_training(
         lambda: _restore(options), device=device, headless=headless, ascii_only=ascii_only
     )
@@ -275,16 +281,19 @@ def _restore(options: TrainOptions) -> TrainOptions:
     return with_source_step(options, report)
 
 
-def _train_on_gpus(
-    gpus: str, options: TrainOptions, *, headless: bool, ascii_only: bool | None
-) -> int:
-    from tui.process.ranks import (
-        processes_for,
-        train_headless_on_gpus,
-        train_on_gpus_with_screen,
-    )
+def _processes(gpus: str, device: str) -> int:
+    """The processes that `--gpus` asks for; 0 where the only one needs no others."""
+    from tui.process.ranks import processes_for, several_machines
 
-    processes = processes_for(gpus, options.device)
+    processes = processes_for(gpus, device)
+    return 0 if processes == 1 and not several_machines() else processes
+
+
+def _train_on_gpus(
+    processes: int, options: TrainOptions, *, headless: bool, ascii_only: bool | None
+) -> int:
+    from tui.process.ranks import train_headless_on_gpus, train_on_gpus_with_screen
+
     if headless or not has_terminal():
         return train_headless_on_gpus(processes)
     return train_on_gpus_with_screen(processes, options.voice_folder, ascii_only=ascii_only)
