@@ -22,6 +22,7 @@ from engine.networks.specs import NetworkSpec
 from engine.networks.text2mel import Text2Mel
 from engine.run.recipe import Recipe, learning_rate
 from engine.training.graphs import CudaRecorder, Noise, Recorder, StepGraphs, graphs_for
+from engine.training.loss_scale import LossScale
 from engine.training.optimizer import Adam, FiniteGuard, Skips, Vector, clip, move_unless
 
 
@@ -74,7 +75,8 @@ class Learner:
         self._gradients = self._weights.like(tail=len(LossParts._fields))
         self.ranks: Ranks | None = None
         """The processes that share each batch, if there are several; see `agree`."""
-        self._optimizer = Adam(self._weights, recipe.betas)
+        self._scale = LossScale(device) if precision == torch.float16 else None
+        self._optimizer = Adam(self._weights, recipe.betas, self._scale)
         # Updates since Adam's moments were zero; counted here so that no step waits for the device.
         self._updates = 0
         self._guard = FiniteGuard(device)
@@ -174,7 +176,10 @@ class Learner:
         losses = self._compute_gradients(batch, step)
         if self.ranks is not None:
             losses = self._sum_of_ranks(losses, self.ranks)
-        skip = self._guard.check(losses.total, *clip(self._gradients.flat, self.recipe.clip_value))
+        if self._scale is not None:
+            self._scale.unscale(self._gradients.flat)
+        bounds = clip(self._gradients.flat, self.recipe.clip_value)
+        skip = self._guard.check(losses.total, *bounds, self._scale)
         with self._updating:
             self._updates += 1
             self._optimizer.step(self._gradients, skip, self.learning_rate(step), self._epsilon())
@@ -248,7 +253,8 @@ class Learner:
         losses = self.losses(batch)
         if weights is not None:
             losses = losses.weighted(*weights)
-        losses.total.backward()  # type: ignore[no-untyped-call]
+        total = self._scale.scaled(losses.total) if self._scale else losses.total
+        total.backward()  # type: ignore[no-untyped-call]
         self._collect(torch._foreach_copy_ if weights is None else torch._foreach_add_)
         return losses.detached()
 
@@ -273,7 +279,7 @@ class Learner:
         """Return how many steps were skipped since the last call; waits for the device."""
         skips = self._guard.read()
         if self.device.type != "cpu":
-            self._updates -= skips.steps
+            self._updates -= skips.steps + skips.overflows
         return skips
 
     def _epsilon(self) -> float:
