@@ -21,6 +21,7 @@ from engine.networks.specs import NetworkSpec
 from engine.networks.text2mel import Text2Mel
 from engine.run.recipe import Recipe, learning_rate
 from engine.training.graphs import CudaRecorder, Noise, Recorder, StepGraphs, graphs_for
+from engine.training.loss_scale import LossScale
 from engine.training.optimizer import Adam, FiniteGuard, Skips, Vector, clip, move_unless
 
 
@@ -73,7 +74,8 @@ class Learner:
         self._gradients = self._weights.like(tail=len(LossParts._fields))
         # The number of this process among those that share each batch, and how many do.
         self._share = 0, 1
-        self._optimizer = Adam(self._weights, recipe.betas)
+        self._scale = LossScale(device) if precision == torch.float16 else None
+        self._optimizer = Adam(self._weights, recipe.betas, self._scale)
         # Updates since Adam's moments were zero; counted here so that no step waits for the device.
         self._updates = 0
         self._guard = FiniteGuard(device)
@@ -141,7 +143,10 @@ class Learner:
         are; `take_skips` counts such steps.
         """
         losses = self._gradients_of_step(batch, step)
-        skip = self._guard.check(losses.total, *clip(self._gradients.flat, self.recipe.clip_value))
+        if self._scale is not None:
+            self._scale.unscale(self._gradients.flat)
+        bounds = clip(self._gradients.flat, self.recipe.clip_value)
+        skip = self._guard.check(losses.total, *bounds, self._scale)
         with self._updating:
             self._updates += 1
             self._optimizer.step(self._gradients, skip, self.learning_rate(step), self._epsilon())
@@ -216,7 +221,8 @@ class Learner:
         losses = self.losses(batch)
         if weights is not None:
             losses = losses.weighted(*weights)
-        losses.total.backward()  # type: ignore[no-untyped-call]
+        total = self._scale.scaled(losses.total) if self._scale else losses.total
+        total.backward()  # type: ignore[no-untyped-call]
         self._collect(torch._foreach_copy_ if weights is None else torch._foreach_add_)
         return losses.detached()
 
@@ -232,7 +238,7 @@ class Learner:
         """Return how many steps were skipped since the last call; waits for the device."""
         skips = self._guard.read()
         if self.device.type != "cpu":
-            self._updates -= skips.steps
+            self._updates -= skips.steps + skips.overflows
         return skips
 
     def _epsilon(self) -> float:

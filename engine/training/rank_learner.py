@@ -43,7 +43,8 @@ class RankLearner(Learner):
         assert self.ranks is not None
         ours = self.base_step, self.optimizer_start_step, self._updates
         self.base_step, self.optimizer_start_step, self._updates = self.ranks.share(ours)
-        self.ranks.share_tensors([self._weights.flat, *self._optimizer.tensors])
+        scale = () if self._scale is None else self._scale.tensors
+        self.ranks.share_tensors([self._weights.flat, *self._optimizer.tensors, *scale])
         self._refresh()
 
     def follow(self, order: Order, batch: Batch) -> None:
