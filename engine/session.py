@@ -335,13 +335,21 @@ class Session:
 
     def _train_next(self, crew: "Crew") -> None:
         """Prepare and train another network, if that was asked for."""
+        from engine.machine.ranks import Ranks
+
         if self._next.empty():
             return
         command = self._next.get()
         if any(run.network == command.network for run in self._runs):
             return
-        options = replace(self._options, stop=command.rule, source=None, dataset=None)
+        given = self._options
+        lacks_it = not self._voice.checkpoints(command.network)
+        source = (given.source or given.next_source) if lacks_it else None
+        # The budget may have been changed since.
+        options = replace(given, stop=command.rule, source=source, dataset=None, budget=None)
         try:
+            if Ranks.of_this_process is not None:
+                raise InputError("several GPUs train one network; end the run, and train it next")
             preflight = check_options(options.of(command.network))
             run = self._take_network(command.network, preflight)
         except VoicecoachError as error:
