@@ -196,7 +196,7 @@ class StepGraphs:
 
 
 def _tensors(batch: Batch) -> list[tuple[str, Tensor]]:
-    return [(name, tensor) for name, tensor in vars(batch).items() if tensor is not None]
+    return [(name, one) for name, one in vars(batch).items() if isinstance(one, Tensor)]
 
 
 def _zeros(batch: Batch, shapes: _Shapes) -> Batch:

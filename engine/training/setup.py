@@ -275,6 +275,7 @@ def _probe_memory(learner: Learner, batches: BatchSource, publisher: Publisher) 
     publisher.update(progress=Progress("trying the longest batch", 0, 1))
     with explains_lack_of_memory(learner.device, "for a single one of the longest clips"):
         learner.probe_memory(batches.longest())
+    batches.keep_on(learner.device)
     if learner.micro_batches > 1:
         publisher.event(micro_batches_notice(learner), "warning")
 

@@ -198,7 +198,14 @@ def train(
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = None,
 ) -> int:
-    """Train a new voice or continue an existing one."""
+    """Train a new voice or continue an existing one.
+
+    A base to start from: without --from a new voice starts from random weights, which takes many
+    hours of speech. Give the BBC's or Kyubyong's checkpoints (voicecoach import), or a base that
+    you train on LJ Speech, 24 hours in the public domain: voicecoach train LJSpeech-1.1 --voice
+    voices/lj --stop-at 200k, then --network ssrn. voicecoach bench tells hours and dollars; README
+    says when a base is good enough.
+    """
     from_mirror = source is not None and is_mirror(source)
     options = TrainOptions(
         voice_folder=_voice_folder(voice, dataset),

@@ -13,6 +13,7 @@ from engine.machine import device as devices
 from engine.machine.device import (
     choose_device,
     compute_on_one_thread,
+    computing_on,
     describe_device,
     gpu_uuid,
     leave_a_core_for_the_screen,
@@ -20,6 +21,7 @@ from engine.machine.device import (
     possible_precisions,
     precision_name,
     slow_precision,
+    threads_worth,
     unused_gpu,
 )
 from engine.machine.gpu import GpuMonitor
@@ -320,8 +322,30 @@ def test_one_thread_computes_alone_and_all_others_as_before():
         thread.start()
         thread.join()
 
+    def compute_on_two():
+        with computing_on(2):
+            assert torch.get_num_threads() == 2
+
     note("alone", compute_on_one_thread)
+    note("two", compute_on_two)
     note("later")
     numbers["this"] = torch.get_num_threads()
     torch.set_num_threads(before)
-    assert numbers == {"alone": 1, "later": 3, "this": 3}
+    assert numbers == {"alone": 1, "two": 3, "later": 3, "this": 3}
+
+
+@pytest.mark.parametrize(("seconds", "most", "worth"), [
+    ({1: 8, 2: 4, 4: 3.5}, 4, 2),
+    ({1: 8, 2: 4, 4: 2}, 4, 4),
+    ({1: 8, 2: 4}, 3, 2),
+    ({1: 8, 2: 30}, 8, 1),
+    ({}, 1, 1),
+])  # fmt: skip
+def test_more_threads_are_taken_only_as_far_as_they_pay(monkeypatch, seconds, most, worth):
+    now = [0.0]
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: now[0])
+
+    def work():
+        now[0] += seconds[torch.get_num_threads()]
+
+    assert threads_worth(work, most) == worth
