@@ -17,7 +17,7 @@ RecipeName = Literal["standard", "bbc"]
 CleanerName = Literal["english", "plain"]
 """How text is made to fit a voice's symbols: spoken as English words, or as it is written."""
 
-Precision = Literal["auto", "fp32", "bf16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
 """Arithmetic of a step; `auto` takes the fastest that the device has."""
 
 SynthesisName = Literal["standard", "bbc"]

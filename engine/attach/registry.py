@@ -16,7 +16,7 @@ from typing import Annotated
 
 from msgspec import Meta
 
-from engine.choices import NetworkName
+from engine.choices import NetworkChoice, networks_of
 from engine.errors import InputError, VoicecoachError
 from engine.files import make_folder, process_start, read_plain, replacing
 from engine.machine.lock import SETTINGS_NAME
@@ -65,7 +65,7 @@ class RunEntry:
 
     voice_folder: Path
     voice: str
-    network: NetworkName
+    network: NetworkChoice
     process: ProcessId
     host: str
     since: Annotated[float, Meta(ge=0, le=1e11)]
@@ -77,9 +77,10 @@ class RunEntry:
     killed: bool = False
     """Whether its process is gone and could not say that the run has ended."""
 
-    def is_of(self, other: "RunEntry") -> bool:
-        """Whether both train the same network of the same voice."""
-        return (self.voice_folder, self.network) == (other.voice_folder, other.network)
+    def is_taken_up_by(self, other: "RunEntry") -> bool:
+        """Whether another run trains what this one did."""
+        ours, theirs = set(networks_of(self.network)), set(networks_of(other.network))
+        return self.voice_folder == other.voice_folder and ours <= theirs
 
 
 def runs_folder() -> Path:
@@ -108,7 +109,7 @@ class Registration:
     """The file of a run of this process."""
 
     def __init__(
-        self, voice_folder: Path, voice: str, network: NetworkName, resume: str = ""
+        self, voice_folder: Path, voice: str, network: NetworkChoice, resume: str = ""
     ) -> None:
         """Write it, in place of those of killed runs that this one takes up.
 
@@ -124,7 +125,7 @@ class Registration:
         make_folder(self._path.parent)
         require_own(self._path.parent)
         for path in self._path.parent.glob("*.json"):
-            if (run := _known(path)) and run.killed and run.is_of(entry):
+            if (run := _known(path)) and run.killed and run.is_taken_up_by(entry):
                 _remove(path)
         self._write()
 
@@ -206,13 +207,13 @@ def _has_voice(folder: Path) -> bool:
         return True  # its disk may come back
 
 
-def last_record(folder: Path, network: NetworkName) -> tuple[int | None, float | None]:
+def last_record(folder: Path, choice: NetworkChoice) -> tuple[int | None, float | None]:
     """Read from a voice folder the last known step of its run, and what the voice has cost.
 
     For a run that does not answer, or was killed; either is None where nothing says it, the cost in
     US dollars.
     """
-    log = SpendLog(folder / "spend.jsonl")
+    network, log = networks_of(choice)[0], SpendLog(folder / "spend.jsonl")
     try:
         entries = [*log.entries, *log.open_entries()]
     except VoicecoachError as error:

@@ -32,6 +32,7 @@ from engine.attach.registry import Registration
 from engine.attach.screens import Screens
 from engine.attach.sockets import Listener, is_trusted
 from engine.attach.updates import update_between
+from engine.choices import NetworkChoice
 from engine.errors import InputError
 from engine.run.commands import Command, ScreenAttached, ScreenDetached, TerminalStalled
 from engine.run.snapshot import Snapshot
@@ -197,8 +198,9 @@ class Server:
         try:
             # To be typed in any folder.
             self._found_at = first.voice_folder.resolve()
-            given = (self._folder, first.voice, first.network, self._resume(first))
-            self._registration = Registration(*given)
+            network: NetworkChoice = first.network if first.other is None else "both"
+            resume = self._resume(first)
+            self._registration = Registration(self._folder, first.voice, network, resume)
         except (OSError, RuntimeError) as error:
             _log.warning("`voicecoach ps` will not list this run: %s", error)
 
@@ -340,11 +342,9 @@ class Server:
         fields: dict[str, Any] = {
             name: getattr(run, name, None) for name in Status.__struct_fields__
         }
-        fields["stop"] = run.stop_text
-        fields["ssrn_step"] = None if run.other is None else run.other.step
-        fields["still_seconds"] = now - self._changed
+        fields["stop"], fields["ssrn_step"] = run.stop_text, run.other and run.other.step
+        fields |= {"pid": os.getpid(), "still_seconds": now - self._changed}
         fields["phase_seconds"] = now - self._phase_began
-        fields["pid"] = os.getpid()
         return Status(**fields)
 
     def _show(self, client: _Client) -> None:

@@ -110,6 +110,8 @@ class Estimate:
     hours: float
     usd: float | None
     """US dollars; None without a price."""
+    precision: str = ""
+    """In which the steps were made; empty where that is not known."""
 
     @property
     def measured(self) -> bool:

@@ -25,6 +25,7 @@ from engine.run.evaluation import Evaluation, SentenceMeasures
 from engine.run.recipe import recipe_named
 from engine.speech.sound_stream import PAUSE_SECONDS, SoundStream
 from engine.speech.speaker import Loaded, Networks, Speaker, join_networks
+from engine.speech.utterance import Utterance
 from engine.speech.vocoder import VocoderSettings
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
@@ -148,7 +149,8 @@ class Evaluator:
                 f"There is nothing that {self._voice.folder} could be evaluated with: its "
                 f"recordings are not here, and voice.toml has no sentences."
             )
-        return [self._speak(speaker, text) for text in self._counted(sentences)]
+        utterances = speaker.speak_each(sentences)
+        return [self._measure(next(utterances), text) for text in self._counted(sentences)]
 
     def _counted(self, items: Sequence[_T]) -> Iterator[_T]:
         """Each item, reported when it is measured."""
@@ -157,8 +159,8 @@ class Evaluator:
             yield item
         self._on_progress(len(items), len(items))
 
-    def _speak(self, speaker: Speaker, text: str) -> SentenceMeasures:
-        spoken = speaker.speak(text)
+    def _measure(self, spoken: Utterance, text: str) -> SentenceMeasures:
+        """What is measured of a sentence spoken."""
         audio, clip = self._voice.settings.audio, self._texts.get(text)
         measures = measure_reading(spoken.parts, audio.coarse_frame_seconds)
         pauses = len(spoken.parts) - 1

@@ -15,7 +15,7 @@ from engine.evaluation.speaker_match import MelChange, speaker_changes
 from engine.evaluation.teacher_forcing import Prediction, TeacherForcing
 from engine.machine.device import choose_device
 from engine.speech.speaker import open_speaker
-from engine.speech.synthesizer import speak_sentence
+from engine.speech.synthesizer import speak_sentences
 from engine.voice.folder import Voice
 
 # Clips of similar duration that are predicted together and lend each other their transcripts.
@@ -90,10 +90,11 @@ def _best_change(forcing: TeacherForcing, batches: Sequence[Sequence[Clip]]) -> 
         return None
     clips = [each for probe in probes for each in probe]
     speaker = forcing.speaker
-    voice = speaker.text2mel, speaker.vocabulary, speaker.settings.limits
+    limits = speaker.settings.limits
     count = min(_SPOKEN, len(clips))
     texts = [clips[len(clips) * i // count][0].text for i in range(count)]
-    spoken = [speak_sentence(*voice, text).mel for text in texts]
+    pieces = speak_sentences(speaker.text2mel, speaker.vocabulary, limits, texts)
+    spoken = [sentence.mel for _, sentence in pieces if sentence is not None]
     changes = speaker_changes([mel for _, mel in clips], spoken, speaker.settings.audio)
     found = [separation(change) or 0.0 for change in changes]
     best = int(np.argmax(found))

@@ -40,6 +40,12 @@ _SUSPICIOUS = 1.0
 _FEW_LETTERS = 10
 
 
+def require_price(price: float | None) -> None:
+    """Refuse what is no price in US dollars an hour."""
+    if price is not None and not 0 <= price < _MAX_PRICE:
+        raise InputError(f"--price is {price:g}; give US dollars an hour, such as 0.99.")
+
+
 @dataclass(frozen=True)
 class CheckOptions:
     """What to check, and for which voice."""
@@ -66,8 +72,7 @@ class CheckOptions:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        if self.price is not None and not 0 <= self.price < _MAX_PRICE:
-            raise InputError(f"--price is {self.price:g}; give US dollars an hour, such as 0.99.")
+        require_price(self.price)
         if self.deep and not (self.voice or self.against):
             raise InputError("--deep needs a trained voice to score transcripts: --voice DIR.")
 

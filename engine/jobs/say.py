@@ -77,10 +77,9 @@ def say(
     compute_on_one_thread()
     voice = Voice.open(voice_folder)
     folder = _place_of_samples(voice) if out is None else out.parent
-    speaker = open_speaker(voice, step, ssrn_step)
-    for network in filter(None, (speaker.text2mel, speaker.ssrn)):
-        network.to(target)
-    utterance = speaker.speak(text, synthesis)
+    exact = synthesis == "bbc"
+    speaker = open_speaker(voice, step, ssrn_step, device=target, exact=exact)
+    utterance = speaker.speak(text, synthesis, all_cores=True)
     path = out or unused_path(folder / sample_name(speaker.step, speaker.ssrn_step, text))
     inside = out is None and folder == voice.samples
     if inside:

@@ -62,19 +62,6 @@ class SSRN(nn.Module):
             )
         )
 
-    @property
-    def reach(self) -> tuple[int, int]:
-        """Frames of mel before and after one that its four frames of magnitude depend on."""
-        first, last = 0, 3
-        for layer in reversed(self.layers):
-            if isinstance(layer, Upsampling):
-                # An even frame also sees the one before.
-                first, last = first // 2 - 1, last // 2
-            elif isinstance(layer, ConvolutionLayer | HighwayLayer):
-                reach = layer.convolution.reach
-                first, last = first - reach // 2, last + reach - reach // 2
-        return -first, last
-
     def forward(self, mel: Tensor) -> SSRNOutput:
         """Sharpen a coarse mel `(B, T, n_mels)`."""
         x = mel.to(next(self.parameters()).dtype)

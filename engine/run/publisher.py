@@ -8,7 +8,7 @@ from dataclasses import replace
 from itertools import zip_longest
 from typing import Any
 
-from engine.choices import NETWORK_TITLES, NetworkName
+from engine.choices import NETWORK_TITLES, NETWORKS, NetworkName
 from engine.run.curves import AttentionPlot
 from engine.run.evaluation import Notice, NoticeKind
 from engine.run.sample import Sample
@@ -163,9 +163,13 @@ class NetworkPublisher(Publisher):
         return self._run._snapshots[self._place]
 
     def _named(self, text: str) -> str:
-        title = NETWORK_TITLES[self.snapshot.network]
-        alone = len(self._run._snapshots) == 1 or text.lower().startswith(title.lower())
-        return text if alone else f"{title}: {text}"
+        # What the first one meets before its steps is of the voice.
+        ours = self._place == 0 and self.snapshot.phase.before_steps
+        named = text.lower().startswith(tuple(NETWORKS))
+        alone = len(self._run._snapshots) == 1
+        return (
+            text if alone or ours or named else f"{NETWORK_TITLES[self.snapshot.network]}: {text}"
+        )
 
     def _change(self, changes: dict[str, Any], only: int | None = None) -> None:
         self._run._change(changes, self._place)

@@ -26,13 +26,14 @@ from engine.run.commands import Audition
 from engine.run.curves import AttentionPlot
 from engine.run.publisher import Publisher
 from engine.run.sample import Sample, Speaking, StepChoice
+from engine.run.snapshot import Phase
 from engine.speech.attention_file import write_attention
 from engine.speech.growing import GrowingWav, write_wav
 from engine.speech.in_training import NetworkInTraining
 from engine.speech.loudness import level
 from engine.speech.sample_list import SampleList
 from engine.speech.sound_stream import SoundStream
-from engine.speech.speaker import Loaded, Networks, join_networks
+from engine.speech.speaker import Loaded, Networks, join_networks, ready_to_speak
 from engine.speech.vocoder import VocoderSettings
 from engine.voice.folder import Voice
 from engine.voice.samples import sample_name, slug, unused_path
@@ -301,7 +302,7 @@ class Auditions:
                 raise
             raise EngineError("not enough memory for a copy of the weights") from error
         self._weights[network] = weights
-        return Loaded(network_with(training.spec, weights), step, training.symbols)
+        return Loaded(ready_to_speak(network_with(training.spec, weights)), step, training.symbols)
 
     @property
     def _own_network(self) -> NetworkName:
@@ -318,15 +319,14 @@ class Auditions:
         speaker = join_networks(self._voice, text2mel, ssrn)
         path = self._place(sample_name(step, speaker.ssrn_step, sentence))
         with self._growing(request, step, path) as on_sound:
-            spoken = speaker.speak(sentence, cancelled=self._must_stop, on_sound=on_sound)
+            free = self._publisher.snapshot.phase is not Phase.TRAINING  # steps want all cores
+            spoken = speaker.speak(sentence, "standard", self._must_stop, on_sound, all_cores=free)
             write_attention(path.with_suffix(".png"), spoken.attention)
         misread = spoken.misreadings(self._voice.settings.audio)
         if request.step is None and not request.automatic:
-            attention = spoken.attention.copy()
-            attention.flags.writeable = False
-            self._publisher.add_plot(
-                AttentionPlot(step, spoken.symbols, attention, "audition", misread)
-            )
+            spoken.attention.flags.writeable = False
+            plot = AttentionPlot(step, spoken.symbols, spoken.attention, "audition", misread)
+            self._publisher.add_plot(plot)
         sample = Sample(step, sentence, path, spoken.seconds, speaker.note(spoken, sentence))
         return replace(
             sample, original=self._original_of(sentence), ssrn_step=speaker.ssrn_step,

@@ -36,10 +36,21 @@ class IncrementalStack:
         Without a `precision` it is that of the weights.
         """
         self._precision = precision or next(stack.parameters()).dtype
+        self._pasts: list[_Past] = []
         self._steps = [
-            _step_of(layer, self._precision, sentences)
+            _step_of(layer, self._mixer(layer, sentences), self._precision)
             for layer in stack.get_submodule("layers").children()
         ]
+
+    def _mixer(self, layer: nn.Module, sentences: int) -> _Step:
+        """The convolution of the newest of the frames given, `(B, C)` to `(B, C_out)`."""
+        assert isinstance(layer, ConvolutionLayer | HighwayLayer)
+        product = _product(layer.convolution, self._precision, sentences)
+        if layer.convolution.kernel == 1:
+            return product
+        past = _Past(layer.convolution, self._precision, sentences)
+        self._pasts.append(past)
+        return lambda x: product(past.taps(x))
 
     @torch.inference_mode()
     def step(self, x: Tensor) -> Tensor:
@@ -49,22 +60,17 @@ class IncrementalStack:
             x = step(x)
         return x
 
+    def restart(self, sentence: int) -> None:
+        """Forget what one of the sentences was, for another to begin in its place."""
+        for past in self._pasts:
+            past.forget(sentence)
 
-def _step_of(layer: nn.Module, precision: torch.dtype, sentences: int) -> _Step:
-    assert isinstance(layer, ConvolutionLayer | HighwayLayer)
-    mix = _mixer(layer.convolution, precision, sentences)
+
+def _step_of(layer: nn.Module, mix: _Step, precision: torch.dtype) -> _Step:
     if isinstance(layer, HighwayLayer):
         return _highway(layer, mix, precision)
+    assert isinstance(layer, ConvolutionLayer)
     return _normalisation(layer, mix, precision)
-
-
-def _mixer(convolution: Convolution, precision: torch.dtype, sentences: int) -> _Step:
-    """The convolution of the newest of the frames that it is given, `(B, C)` to `(B, C_out)`."""
-    product = _product(convolution, precision, sentences)
-    if convolution.kernel == 1:
-        return product
-    past = _Past(convolution, precision, sentences)
-    return lambda x: product(past.taps(x))
 
 
 def _product(convolution: Convolution, precision: torch.dtype, sentences: int) -> _Step:
@@ -124,6 +130,10 @@ class _Past:
             for lane in self._frames
         ]
         self._next = 0
+
+    def forget(self, sentence: int) -> None:
+        """Set the frames of a sentence to zero."""
+        self._frames[:, sentence] = 0
 
     def taps(self, x: Tensor) -> Tensor:
         """Remember the frame `(B, C)`; return it and its past taps `(B, taps * C)`, oldest first.

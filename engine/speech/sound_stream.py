@@ -11,7 +11,10 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data.audio import AudioSpec
+from engine.machine.device import computing_on, threads_worth, usable_cores
+from engine.networks.specs import SSRNSpec
 from engine.networks.ssrn import SSRN
+from engine.speech.chunked_ssrn import ChunkedSSRN
 from engine.speech.loudness import Loudness
 from engine.speech.synthesizer import require_finite
 from engine.speech.vocoder import Vocoder, VocoderSettings, magnitude_from_mel, power_of
@@ -21,9 +24,7 @@ PAUSE_SECONDS = 0.7
 
 # Coarse frames that become sound together, of 50 ms each. The first also tell how loud the voice
 # is: 0.8 s of speech do within 1 dB.
-_FIRST, _SECOND, _MOST = 16, 8, 40
-# Without an SSRN, frames between the coarse ones are interpolated towards the next.
-_WITHOUT_SSRN = (0, 1)
+_FIRST, _SECOND, _MOST = 16, 16, 40
 
 _Samples = NDArray[np.float32]
 
@@ -37,16 +38,22 @@ class SoundStream:
         audio: AudioSpec,
         vocoder: VocoderSettings,
         on_sound: Callable[[_Samples], None],
+        threads: int = 1,
     ) -> None:
-        """Begin a text; `on_sound` takes its samples in [−0.95, 0.95], levelled."""
+        """Begin a text; `on_sound` takes its samples in [−0.95, 0.95], levelled.
+
+        The sound does not depend on the number of threads that make it.
+        """
         self._ssrn = ssrn
         self._audio = audio
         self._settings = vocoder
         self._on_sound = on_sound
+        self._threads = threads
         self._loudness = Loudness(audio.hop_length)
         self._wanted = _FIRST
         self._pieces: list[_Samples] = []
         self._all_magnitudes: list[NDArray[np.float32]] = []
+        self._ended = False
         self._begin_sentence()
 
     def _begin_sentence(self) -> None:
@@ -65,27 +72,31 @@ class SoundStream:
         return np.concatenate(self._all_magnitudes)
 
     def add(self, mel: NDArray[np.float32], *, last: bool) -> None:
-        """Take the next frames `(T / 4, n_mels)` of a sentence; after its `last` comes another.
+        """Take the next frames `(T / 4, n_mels)` of a sentence; after its `last` comes a pause.
 
         Raises:
             EngineError: SSRN's weights yield numbers that are not finite.
         """
+        if self._ended:
+            self._ended = False
+            self._hand_on(np.zeros(round(PAUSE_SECONDS * self._audio.sample_rate), np.float32))
         self._waiting.append(mel)
         if not last and sum(map(len, self._waiting)) < self._wanted:
             return
-        self._wanted = _SECOND if self._wanted == _FIRST else min(2 * self._wanted, _MOST)
-        magnitude, ahead = self._magnitudes.push(np.concatenate(self._waiting), last=last)
+        self._wanted = _MOST if self._pieces else _SECOND
+        with computing_on(self._threads):
+            magnitude, guess = self._magnitudes.push(np.concatenate(self._waiting), last=last)
+            samples = self._vocoder.push(magnitude, last=last)
         self._waiting = []
         self._all_magnitudes.append(magnitude)
-        samples = self._vocoder.push(magnitude, last=last)
-        powers = (power_of(one, self._audio, self._settings) for one in (magnitude, ahead))
-        self._hand_on(self._loudness.level(samples, *powers))
+        powers, guessed = (power_of(one, self._audio, self._settings) for one in (magnitude, guess))
+        ahead = guessed[len(powers) :]
+        if len(powers):
+            ahead *= powers.sum() / guessed[: len(powers)].sum()
+        self._hand_on(self._loudness.level(samples, powers, ahead))
         if last:
+            self._ended = True
             self._begin_sentence()
-
-    def pause(self) -> None:
-        """Hand on the silence between two sentences."""
-        self._hand_on(np.zeros(round(PAUSE_SECONDS * self._audio.sample_rate), np.float32))
 
     def _hand_on(self, samples: _Samples) -> None:
         self._pieces.append(samples)
@@ -93,27 +104,52 @@ class SoundStream:
             self._on_sound(samples)
 
 
+# How many threads are worth it, by the size of the network.
+_threads_tried: dict[SSRNSpec | None, int] = {}
+
+
+def threads_for_sound(ssrn: SSRN | None, audio: AudioSpec) -> int:
+    """Return how many threads a stream is worth on this machine, by a trial once in a process.
+
+    Half of the cores stay free: threads that share work wait for each other wherever another
+    process takes a core from one of them, and are then slower than one alone.
+    """
+    spec = None if ssrn is None else ssrn.spec
+    if spec not in _threads_tried:
+        mel = np.full((_MOST, audio.n_mels), 0.5, np.float32)
+
+        def try_once() -> None:
+            SoundStream(ssrn, audio, VocoderSettings(), lambda samples: None).add(mel, last=True)
+
+        _threads_tried[spec] = threads_worth(try_once, usable_cores() // 2)
+    return _threads_tried[spec]
+
+
 class _Magnitudes:
     """Magnitudes of a coarse mel that comes piece by piece."""
 
     def __init__(self, ssrn: SSRN | None, audio: AudioSpec) -> None:
-        self._ssrn = ssrn
+        self._chunks = None if ssrn is None else ChunkedSSRN(ssrn)
         self._audio = audio
-        self._before, self._after = _WITHOUT_SSRN if ssrn is None else ssrn.reach
+        # Frames whose magnitudes are still to come.
         self._mel = np.empty((0, audio.n_mels), np.float32)
-        self._done = 0  # of the frames that are remembered
 
     def push(
         self, mel: NDArray[np.float32], *, last: bool
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Take the next frames; return the next magnitudes, and guesses at those after them."""
+        """Take the next frames; return the magnitudes ready, and guesses at all not ready before.
+
+        The guesses come from the mel alone.
+        """
         self._mel = np.concatenate((self._mel, mel))
-        ready = len(self._mel) if last else max(self._done, len(self._mel) - self._after)
-        whole = magnitude_of(self._mel, self._ssrn, self._audio)
-        start, end = self._done * self._audio.reduction, ready * self._audio.reduction
-        forgotten = max(0, ready - self._before)
-        self._mel, self._done = self._mel[forgotten:], ready - forgotten
-        return whole[start:end], whole[end:]
+        guess = magnitude_from_mel(self._mel, self._audio)
+        if self._chunks is not None:
+            made = self._chunks.push(mel, last=last)
+        else:
+            # Frames between the coarse ones are interpolated towards the next.
+            made = guess if last else guess[: -self._audio.reduction]
+        self._mel = self._mel[len(made) // self._audio.reduction :]
+        return made, guess
 
 
 @torch.inference_mode()

@@ -1,13 +1,16 @@
-"""From one sentence to its coarse mel, frame by frame, until the text has been spoken."""
+"""From sentences to their coarse mels, frame by frame, until the texts have been spoken."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
-from typing import Protocol
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
@@ -29,13 +32,9 @@ _FRAMES_ON_END = 6
 # Frames on the last character after which the text counts as spoken, if attention never moves
 # on to E: so many that are quiet in a row, or so many of any kind.
 _QUIET_ON_LAST, _FRAMES_ON_LAST = 4, 24
-
-
-class OnFrames(Protocol):
-    """Takes frames of coarse mel `(T, n_mels)`, and whether they are a sentence's last."""
-
-    def __call__(self, mel: NDArray[np.float32], *, last: bool) -> None:
-        """Take the next frames."""
+# Sentences spoken at once; the frames that the first speaks alone, because somebody may wait to
+# hear it, and those between the others' beginnings.
+_AT_ONCE, _FIRST_ALONE, _APART = 8, 16, 4
 
 
 @dataclass(frozen=True)
@@ -53,7 +52,6 @@ class Spoken:
     """Whether the end of the text was reached; False when `max_coarse_frames` cut it short."""
 
 
-@torch.inference_mode()
 def speak_sentence(
     text2mel: Text2Mel,
     vocabulary: Vocabulary,
@@ -61,9 +59,24 @@ def speak_sentence(
     sentence: str,
     *,
     cancelled: Callable[[], bool] = lambda: False,
-    on_frames: OnFrames | None = None,
 ) -> Spoken:
-    """Speak one sentence with the weights of a Text2Mel, which is put into evaluation mode.
+    """Speak one sentence; as `speak_sentences`."""
+    pieces = speak_sentences(text2mel, vocabulary, limits, [sentence], cancelled=cancelled)
+    return next(spoken for _, spoken in pieces if spoken is not None)
+
+
+@torch.inference_mode()
+def speak_sentences(
+    text2mel: Text2Mel,
+    vocabulary: Vocabulary,
+    limits: Limits,
+    sentences: Sequence[str],
+    *,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Iterator[tuple[NDArray[np.float32], Spoken | None]]:
+    """Speak sentences with the weights of a Text2Mel, which is put into evaluation mode.
+
+    Up to eight are spoken at a time: what takes the time is reading the weights, which they share.
 
     Args:
         text2mel: the network, in float32, on the device that is to speak.
@@ -71,38 +84,39 @@ def speak_sentence(
         limits: coarse frames at which a sentence that finds no end is cut short; the longest
             sentence, its E included, to which a network trained without text masks has its texts
             padded.
-        sentence: what to say.
+        sentences: what to say.
         cancelled: asked between frames whether to give up.
-        on_frames: takes the frames that are speech for certain, as they come.
+
+    Yields:
+        One sentence after the other, as they come, the frames `(T, n_mels)` that are speech for
+        certain; with the last of a sentence, which may be none, the sentence.
 
     Raises:
-        InputError: the sentence has nothing that the voice can read, or is too long.
+        InputError: a sentence has nothing that the voice can read, or is too long.
         EngineError: the network's weights yield numbers that are not finite.
         Cancelled: `cancelled()` became true.
     """
     text2mel.eval()
-    text, max_frames = vocabulary.clean(sentence), limits.max_coarse_frames
     padded = not text2mel.spec.mask_text
-    symbols = symbol_tensor(text, vocabulary, limits.max_characters, padded=padded)
-    frames = _FreeRun(text2mel, symbols, max_frames)
-    ending = _Ending(last=len(text))
-    handed_on = 0
-    finished = False
-    while not finished and frames.count < max_frames:
-        if cancelled():
-            raise Cancelled("The sentence was not spoken to its end.")
-        frames.advance()
-        finished = ending.reached(frames)
-        certain = ending.certain(frames.count)
-        if on_frames and not finished and certain > handed_on:
-            on_frames(frames.mels(handed_on, certain), last=False)
-            handed_on = certain
-    count = ending.kept(frames.count) if finished else frames.count
-    mel = frames.mels(0, count)
-    if on_frames:
-        on_frames(mel[handed_on:], last=True)
-    attention = frames.attention[:count].T.cpu().numpy()
-    return Spoken(text, mel, np.ascontiguousarray(attention), finished)
+    texts = [vocabulary.clean(sentence) for sentence in sentences]
+    symbols = [
+        symbol_tensor(text, vocabulary, limits.max_characters, padded=padded) for text in texts
+    ]
+    runs = [_FreeRun(text, limits.max_coarse_frames) for text in texts]
+    waiting = deque(zip(runs, symbols, strict=True))
+    with _stacks_of(text2mel, min(len(texts), _AT_ONCE)) as stacks:
+        chorus = _Chorus(text2mel, stacks)
+        for run in runs:
+            handed_on = 0
+            while not run.over:
+                if cancelled():
+                    raise Cancelled("The sentence was not spoken to its end.")
+                chorus.advance(waiting)
+                if not run.over and run.certain > handed_on:
+                    yield run.mels(handed_on, run.certain), None
+                    handed_on = run.certain
+            spoken = run.spoken()
+            yield spoken.mel[handed_on:], spoken
 
 
 def symbol_tensor(
@@ -151,49 +165,149 @@ def windowed_attention(scores: Tensor, previous: int) -> tuple[Tensor, int]:
     return weights, forced
 
 
-class _FreeRun:
-    """A Text2Mel fed with its own frames."""
+def speaking_precision(device: torch.device) -> torch.dtype:
+    """The precision in which a device speaks fastest."""
+    # On a GPU the products of a frame are too small for its reading of the weights to matter.
+    fast = device.type == "cpu" and has_bf16(device)
+    return torch.bfloat16 if fast else torch.float32
 
-    def __init__(self, text2mel: Text2Mel, symbols: Tensor, max_frames: int) -> None:
-        weight = text2mel.text_encoder.embedding.weight
-        key, value = text2mel.text_encoder.encode(symbols.to(weight.device))
-        length = int(symbols.count_nonzero())
+
+class _Stacks:
+    """The stacks of a Text2Mel as they speak, which takes as long to prepare as some frames."""
+
+    def __init__(self, text2mel: Text2Mel, places: int) -> None:
+        self.weights = _versions(text2mel)
+        precision = speaking_precision(text2mel.text_encoder.embedding.weight.device)
+        encoder = text2mel.text_encoder
+        weights = {id(one): nn.Parameter(one.to(precision)) for one in encoder.parameters()}
+        self.text_encoder = deepcopy(encoder, weights)
+        self.places = places
+        self.encoder = IncrementalStack(text2mel.audio_encoder, precision, places)
+        self.decoder = IncrementalStack(text2mel.audio_decoder, precision, places)
+
+
+# Of each network that has spoken, until it speaks again.
+_idle_stacks: "WeakKeyDictionary[Text2Mel, _Stacks]" = WeakKeyDictionary()
+
+
+@contextmanager
+def _stacks_of(text2mel: Text2Mel, places: int) -> Iterator[_Stacks]:
+    stacks = _idle_stacks.pop(text2mel, None)
+    if stacks is None or stacks.places != places or stacks.weights != _versions(text2mel):
+        stacks = _Stacks(text2mel, places)
+    try:
+        yield stacks
+    finally:
+        _idle_stacks[text2mel] = stacks
+
+
+def _versions(network: nn.Module) -> list[tuple[int, int]]:
+    """What changes with any of the weights."""
+    return [(weight.data_ptr(), weight._version) for weight in network.parameters()]
+
+
+class _Chorus:
+    """A Text2Mel that speaks several sentences at once, each fed with its own frames."""
+
+    def __init__(self, text2mel: Text2Mel, stacks: _Stacks) -> None:
+        weight, places = text2mel.text_encoder.embedding.weight, stacks.places
+        self._text_encoder = stacks.text_encoder
+        self._encoder, self._decoder = stacks.encoder, stacks.decoder
+        self._before = weight.new_zeros(places, text2mel.spec.n_mels)
+        self._context = weight.new_zeros(places, text2mel.spec.hidden)
+        self._runs: list[_FreeRun | None] = [None] * places
+        self._count = 0
+
+    def advance(self, waiting: "deque[tuple[_FreeRun, Tensor]]") -> None:
+        """Speak one more frame of each sentence; where there is a place, one that waits begins."""
+        if None in self._runs and waiting and self._may_begin():
+            self._begin(self._runs.index(None), *waiting.popleft())
+        query = self._encoder.step(self._before).float()  # (B, d)
+        for place, run in enumerate(self._runs):
+            if run is not None:
+                self._context[place] = run.attend(query[place])
+        logits = self._decoder.step(torch.cat((self._context, query), dim=-1)).float()
+        for place, run in enumerate(self._runs):
+            if run is not None:
+                # Of each alone: where a batch of them is cut for it may change the last bit.
+                self._before[place] = torch.sigmoid(logits[place])
+                run.take(self._before[place])
+                if run.over:
+                    self._runs[place] = None
+        self._count += 1
+
+    def _may_begin(self) -> bool:
+        """Whether encoding a text now keeps nobody waiting for the first sentence."""
+        return self._count == 0 or (self._count >= _FIRST_ALONE and self._count % _APART == 0)
+
+    def _begin(self, place: int, run: "_FreeRun", symbols: Tensor) -> None:
+        key, value = map(Tensor.float, self._text_encoder.encode(symbols.to(self._before.device)))
         # Padding colours the encoding of a network without text masks, but is never attended to.
-        self._keys = key[0, :length].T / key.shape[-1] ** 0.5  # (d, N)
-        self._values = value[0, :length]  # (N, d)
-        # On a GPU the products of a frame are too small for its reading of the weights to matter.
-        fast = weight.device.type == "cpu" and has_bf16(weight.device)
-        precision = torch.bfloat16 if fast else torch.float32
-        self._encoder = IncrementalStack(text2mel.audio_encoder, precision)
-        self._decoder = IncrementalStack(text2mel.audio_decoder, precision)
-        n_mels = text2mel.spec.n_mels
-        self._before = weight.new_zeros(1, n_mels)
-        self.mel = weight.new_empty(max_frames, n_mels)
-        self.attention = weight.new_empty(max_frames, length)
+        length = int(symbols.count_nonzero())
+        run.begin(key[0, :length], value[0, :length], self._before.shape[1])
+        for stack in (self._encoder, self._decoder):
+            stack.restart(place)
+        self._before[place] = 0
+        self._runs[place] = run
+
+
+class _FreeRun:
+    """A sentence that is being spoken."""
+
+    def __init__(self, text: str, max_frames: int) -> None:
+        self._text = text
+        self._max_frames = max_frames
+        self._ending = _Ending(last=len(text))
+        self._finished = False
         self.attended = 0
         self.count = 0
 
-    def advance(self) -> None:
-        """Speak one more frame."""
-        query = self._encoder.step(self._before).float()  # (1, d)
-        scores = (query @ self._keys)[0]
+    def begin(self, key: Tensor, value: Tensor, n_mels: int) -> None:
+        """Take the encoded text, `(N, d)` each."""
+        self._keys = key.T / key.shape[-1] ** 0.5  # (d, N)
+        self._values = value
+        self._mel = key.new_empty(self._max_frames, n_mels)
+        self._attention = key.new_empty(self._max_frames, len(key))
+
+    @property
+    def over(self) -> bool:
+        """Whether it has been spoken, or is cut short."""
+        return self._finished or self.count == self._max_frames
+
+    @property
+    def certain(self) -> int:
+        """How many of its frames are speech wherever the end comes."""
+        return self._ending.certain(self.count)
+
+    def attend(self, query: Tensor) -> Tensor:
+        """What the text says to the next frame's query `(d,)`, `(d,)`."""
+        scores = (query[None] @ self._keys)[0]
         weights, self.attended = windowed_attention(scores, self.attended)
-        context = weights @ self._values
-        logits = self._decoder.step(torch.cat((context[None], query), dim=-1)).float()
-        self._before = torch.sigmoid(logits)
-        self.mel[self.count] = self._before[0]
-        self.attention[self.count] = weights
+        self._attention[self.count] = weights
+        return weights @ self._values
+
+    def take(self, frame: Tensor) -> None:
+        """Take the next frame `(n_mels,)`."""
+        self._mel[self.count] = frame
         self.count += 1
+        self._finished = self._ending.reached(self)
+
+    def spoken(self) -> Spoken:
+        """The sentence, now that it is over."""
+        count = self._ending.kept(self.count) if self._finished else self.count
+        attention = self._attention[:count].T.cpu().numpy()
+        mel = self.mels(0, count)
+        return Spoken(self._text, mel, np.ascontiguousarray(attention), self._finished)
 
     def mels(self, start: int, end: int) -> NDArray[np.float32]:
         """Return some of the frames spoken, `(end - start, n_mels)`."""
-        mel: NDArray[np.float32] = self.mel[start:end].cpu().numpy()
+        mel: NDArray[np.float32] = self._mel[start:end].cpu().numpy()
         require_finite(mel, "Text2Mel")
         return mel
 
     def loudness(self) -> float:
         """Loudest band of the newest frame less the loudest of all frames; 0 or below."""
-        return float(self.mel[self.count - 1].max() - self.mel[: self.count].max())
+        return float(self._mel[self.count - 1].max() - self._mel[: self.count].max())
 
 
 class _Ending:

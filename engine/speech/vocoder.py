@@ -10,6 +10,7 @@ from typing import Literal
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -27,6 +28,8 @@ _BLOCK = 512
 # Samples of the cut end that fade to zero, so that the cut does not click.
 _FADE = 256
 _TINY = 1e-8
+# Frames that a thread works on together, whose numbers stay in its core's cache.
+_TOGETHER = 64
 # Of random phases: the same input always makes the same sound.
 _SEED = 0
 
@@ -38,8 +41,8 @@ class VocoderSettings:
     sharpening: float = 1.2
     """Power that amplitudes are raised to against the blur of predicted spectra; 1 leaves them.
     The BBC's code takes 1.5, which is crisper and, measured by DNSMOS, of lower quality."""
-    rounds: int = 32
-    """Rounds of Griffin-Lim."""
+    rounds: int = 24
+    """Rounds of Griffin-Lim. With 32 sound comes nearer to what SSRN makes by 3 % alone."""
     momentum: float = 0.99
     """Acceleration of Griffin-Lim; 0 is the plain algorithm."""
     phases: Literal["random", "zero"] = "random"
@@ -88,8 +91,13 @@ def power_of(
 ) -> NDArray[np.float32]:
     """Return the mean square `(T,)` that the sound of each normalised frame `(T, n_bins)` has."""
     amplitude = _amplitude(magnitude, audio) ** np.float32(settings.sharpening)
-    power: NDArray[np.float32] = np.square(amplitude) @ _power_weights(audio)
-    return power
+    return _product(np.square(amplitude), _power_weights(audio))
+
+
+def _product(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """`a @ b` in torch, on the caller's number of threads; NumPy's would take all cores."""
+    product: NDArray[np.float32] = (torch.from_numpy(a) @ torch.from_numpy(b)).numpy()
+    return product
 
 
 @lru_cache(maxsize=4)
@@ -111,7 +119,7 @@ def magnitude_from_mel(mel: NDArray[np.float32], audio: AudioSpec) -> NDArray[np
     coarse = np.arange(len(mel)) * audio.reduction
     fine = np.arange(len(mel) * audio.reduction)
     bands = np.stack([np.interp(fine, coarse, band) for band in mel.T], axis=1)  # (4T, n_mels)
-    amplitude = _amplitude(bands, audio) @ _spread(audio)
+    amplitude = _product(_amplitude(bands, audio), _spread(audio))
     level = 20 * np.log10(np.maximum(1e-5, amplitude))
     scaled = np.clip((level - audio.ref_db + audio.max_db) / audio.max_db, 1e-8, 1)
     magnitude: NDArray[np.float32] = scaled.astype(np.float32)
@@ -119,9 +127,10 @@ def magnitude_from_mel(mel: NDArray[np.float32], audio: AudioSpec) -> NDArray[np
 
 
 @lru_cache(maxsize=4)
-def _spread(audio: AudioSpec) -> NDArray[np.float64]:
+def _spread(audio: AudioSpec) -> NDArray[np.float32]:
     """Transposed pseudo-inverse of the mel filter bank, `(n_mels, n_bins)`."""
-    return np.linalg.pinv(mel_filter_bank(audio).astype(np.float64)).T
+    inverse = np.linalg.pinv(mel_filter_bank(audio).astype(np.float64))
+    return np.ascontiguousarray(inverse.T, np.float32)
 
 
 def _amplitude(normalised: NDArray[np.floating], audio: AudioSpec) -> NDArray[np.float32]:
@@ -147,11 +156,12 @@ class _GriffinLim:
         self._audio = audio
         self._settings = settings
         self._blocks = -(-audio.win_length // audio.hop_length)
-        self._window = torch.hann_window(audio.win_length)
+        window = torch.hann_window(audio.win_length)
+        self._window = F.pad(window, (0, audio.n_fft - audio.win_length))
         self._generator = torch.Generator().manual_seed(_SEED)
         # Of the frames that are not done.
         self._amplitude = torch.empty(0, audio.n_bins)
-        self._phases = torch.empty(0, audio.n_bins, dtype=torch.complex64)
+        self._spectrum = torch.empty(0, audio.n_bins, dtype=torch.complex64)
         # What those that are done add to samples not returned yet, and their windows to the weight.
         margin = (self._blocks - 1) * audio.hop_length
         self._sound, self._weight = torch.zeros(margin), torch.zeros(margin)
@@ -164,46 +174,61 @@ class _GriffinLim:
 
         With the `last` frames these are all, up to a hop after the centre of the last frame.
         """
+        first = amplitude * self._first_phases(len(amplitude))
         self._amplitude = torch.cat((self._amplitude, amplitude))
-        self._phases = torch.cat((self._phases, self._first_phases(len(amplitude))))
+        self._spectrum = torch.cat((self._spectrum, first))
         count = len(self._amplitude)
         done = count if last else max(0, count - _LOOK_AHEAD)
         if done == 0:
             return torch.empty(0)
-        windows = (self._window**2).expand(count, -1)
+        windows = self._cut_off(self._window**2).expand(count, -1)
         inverse_weight = 1 / self._added(windows, self._weight).clamp_min(1e-3)
-        pieces = self._iterate(inverse_weight)
+        self._iterate(inverse_weight)
         end = done * self._audio.hop_length
+        pieces = self._pieces()
         samples = self._added(pieces, self._sound) * inverse_weight
         samples = samples[: end + self._audio.win_length // 2] if last else samples[:end]
         self._sound = self._added(pieces[:done], self._sound)[end:]
         self._weight = self._added(windows[:done], self._weight)[end:]
-        self._amplitude, self._phases = self._amplitude[done:], self._phases[done:]
+        self._amplitude, self._spectrum = self._amplitude[done:], self._spectrum[done:]
         skipped = min(self._to_skip, len(samples))
         self._to_skip -= skipped
         return samples[skipped:]
 
-    def _iterate(self, inverse_weight: Tensor) -> Tensor:
-        """Improve the phases of the frames that are not done; return their sound, windowed."""
-        count, fft = len(self._amplitude), self._audio.n_fft
-        length, hop = self._audio.win_length, self._audio.hop_length
-        # t + α(t − t'), scaled: only the phase of it counts.
-        inertia = self._settings.momentum / (1 + self._settings.momentum)
-        previous = torch.zeros_like(self._phases)
+    def _iterate(self, inverse_weight: Tensor) -> None:
+        """Improve the phases of the frames that are not done."""
+        previous = torch.zeros_like(self._spectrum)
+        # Frames are cut out as long as the transform; the window hides what follows theirs.
+        room = self._audio.n_fft
+        rows = _TOGETHER * torch.get_num_threads()
         for _ in range(self._settings.rounds):
             waveform = self._added(self._pieces(), self._sound) * inverse_weight
-            cut = waveform.unfold(0, length, hop)[:count]
-            consistent = torch.fft.rfft(cut * self._window, n=fft)
-            direction = torch.sub(consistent, previous, alpha=inertia)
-            previous = consistent
-            self._phases = direction.div_(direction.abs().clamp_min_(_TINY))
-        return self._pieces()
+            cut = F.pad(waveform, (0, room)).unfold(0, room, self._audio.hop_length)
+            frames = (cut[: len(previous)], previous, self._amplitude, self._spectrum)
+            for part in zip(*(torch.split(each, rows) for each in frames), strict=True):
+                self._turn(*part)
+
+    def _turn(self, cut: Tensor, previous: Tensor, amplitude: Tensor, spectrum: Tensor) -> None:
+        """Give some frames of the spectrum the phases of the waveform cut into frames."""
+        consistent = torch.fft.rfft(cut * self._window)
+        # t + α(t − t'), scaled: only the phase of it counts.
+        inertia = self._settings.momentum / (1 + self._settings.momentum)
+        direction = torch.sub(consistent, previous, alpha=inertia)
+        previous.copy_(consistent)
+        # NumPy's is ten times as fast as torch's.
+        modulus = torch.from_numpy(np.abs(direction.numpy())).clamp_min_(_TINY)
+        torch.mul(direction, torch.div(amplitude, modulus, out=modulus), out=spectrum)
 
     def _pieces(self) -> Tensor:
-        """The sound of the frames that are not done, windowed, `(T, win_length)`."""
-        spectrum = self._amplitude * self._phases
-        sound: Tensor = torch.fft.irfft(spectrum, n=self._audio.n_fft)
-        return sound[:, : self._audio.win_length] * self._window
+        """The sound of the frames that are not done, windowed, `(T, blocks * hop)`."""
+        window, length = self._cut_off(self._window), self._audio.n_fft
+        parts = torch.split(self._spectrum, _TOGETHER * torch.get_num_threads())
+        return torch.cat([self._cut_off(torch.fft.irfft(one, n=length)) * window for one in parts])
+
+    def _cut_off(self, sound: Tensor) -> Tensor:
+        """As many of the samples `(..., n_fft)` as the blocks under the window have."""
+        length = self._blocks * self._audio.hop_length
+        return F.pad(sound, (0, max(0, length - sound.shape[-1])))[..., :length]
 
     def _first_phases(self, count: int) -> Tensor:
         """Phases to begin with, for every bin of so many frames, as numbers of modulus 1."""
@@ -219,10 +244,9 @@ class _GriffinLim:
         return torch.polar(torch.ones(shape), angles)
 
     def _added(self, pieces: Tensor, before: Tensor) -> Tensor:
-        """Add up pieces `(T, win_length)` that start a hop apart, to what came before them."""
-        hop, count = self._audio.hop_length, len(pieces)
-        padded = torch.nn.functional.pad(pieces, (0, self._blocks * hop - pieces.shape[1]))
-        blocks = padded.view(count, self._blocks, hop)
+        """Add up pieces `(T, blocks * hop)` that start a hop apart, to what came before them."""
+        count, hop = len(pieces), self._audio.hop_length
+        blocks = pieces.view(count, self._blocks, hop)
         total = torch.zeros(count + self._blocks - 1, hop)
         total[: self._blocks - 1] = before.view(-1, hop)
         for block in range(self._blocks):

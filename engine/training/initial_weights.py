@@ -15,7 +15,7 @@ from engine.checkpoints.checkpoint import (
     save_checkpoint,
 )
 from engine.checkpoints.state import Recovery, source_checkpoints
-from engine.choices import NETWORKS, NetworkName
+from engine.choices import NETWORK_TITLES, NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.run.options import TrainOptions
@@ -26,6 +26,10 @@ from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
 from engine.voice.settings import VoiceSettings
 
+_FROM_RANDOM_WEIGHTS = (
+    "{} starts from random weights, which takes many hours of speech and hundreds of thousands of "
+    "steps; --from starts from a base: see `voicecoach train --help`"
+)
 _EMBEDDING = "text_encoder.embedding.weight"
 # Adam's moments of the embedding have a row for each symbol too; its count of steps has none.
 _MOMENTS = (f"exp_avg/{_EMBEDDING}", f"exp_avg_sq/{_EMBEDDING}")
@@ -40,6 +44,7 @@ def newest_checkpoint(voice: Voice, network: NetworkName, publisher: Publisher) 
     found = find_newest_good(voice, network, publisher, with_incomplete=True)
     checkpoint = found.checkpoint
     if checkpoint is None:
+        publisher.event(_FROM_RANDOM_WEIGHTS.format(NETWORK_TITLES[network]))
         return found
     path = voice.checkpoint_folder(network, checkpoint.step)
     _require_symbols(checkpoint, voice.settings, path)

@@ -9,6 +9,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from engine.training.loss_scale import LossScale
+
 MAX_UPDATES = 2**24
 """How far Adam counts its steps in single precision, where adding 1 to it changes nothing any
 more. What depends on the count has long been constant there."""
@@ -74,6 +76,8 @@ class Skips(NamedTuple):
     """Steps that changed nothing."""
     in_a_row: int
     """The longest run of such steps, which may have begun before the last count."""
+    overflows: int = 0
+    """Further steps that changed nothing but the loss scale, as it happens in fp16."""
 
 
 class FiniteGuard:
@@ -81,29 +85,40 @@ class FiniteGuard:
 
     def __init__(self, device: torch.device) -> None:
         self._skipped = torch.zeros((), device=device)
+        self._overflows = torch.zeros((), device=device)
         self._row = torch.zeros((), device=device)
         self._longest = torch.zeros((), device=device)
 
     @torch.no_grad()
-    def check(self, *numbers: Tensor) -> Tensor:
-        """Return 1 where one of the scalars is not finite, 0 where all are; a scalar."""
+    def check(
+        self, loss: Tensor, least: Tensor, largest: Tensor, scale: LossScale | None = None
+    ) -> Tensor:
+        """Return 1 where a loss, its least or largest gradient is not finite, else 0; a scalar.
+
+        Gradients that overflow in fp16 are no fault while their `scale` can be lowered.
+        """
         # Zero times what is not finite is not a number.
-        skip = (torch.stack(numbers) * 0).sum().ne(0).float()
-        self._skipped += skip
-        self._row = (self._row + skip) * skip
+        skip = fault = (torch.stack((loss, least, largest)) * 0).sum().ne(0).float()
+        if scale is not None:
+            overflow = skip * torch.isfinite(loss) * scale.can_be_lowered
+            self._overflows += overflow
+            fault = skip - overflow
+        self._skipped += fault
+        self._row = (self._row + fault) * fault
         self._longest = torch.maximum(self._longest, self._row)
         return skip
 
     def read(self) -> Skips:
         """Return what was skipped since the last call; waits for the device."""
-        steps, longest = torch.stack((self._skipped, self._longest)).tolist()
-        self._skipped = torch.zeros_like(self._skipped)
+        counts = torch.stack((self._skipped, self._longest, self._overflows))
+        steps, longest, overflows = map(int, counts.tolist())
+        self._skipped, self._overflows = torch.zeros_like(counts[:2])
         self._longest = self._row
-        return Skips(int(steps), int(longest))
+        return Skips(steps, longest, overflows)
 
     def reset(self) -> None:
         """Count from zero, as after a rollback."""
-        for count in (self._skipped, self._row, self._longest):
+        for count in (self._skipped, self._overflows, self._row, self._longest):
             count.zero_()
 
 
@@ -126,13 +141,18 @@ class Adam:
     `torch.optim` would first import torch's compiler, which takes as long as torch itself.
     """
 
-    def __init__(self, weights: Vector, betas: tuple[float, float]) -> None:
+    def __init__(
+        self, weights: Vector, betas: tuple[float, float], scale: LossScale | None = None
+    ) -> None:
+        """Start without moments; the `scale` of the loss, if there is one, is kept with them."""
         self._weights = weights
+        self._scale = scale
         self._betas = betas
         self._first, self._second = weights.like(), weights.like()
         self._count = torch.zeros((), device=weights.flat.device)
-        self.tensors = (self._first.flat, self._second.flat, self._count)
-        """All that it remembers: first and second moments, and the number of updates."""
+        scales = scale.tensors if scale else ()
+        self.tensors = (self._first.flat, self._second.flat, self._count, *scales)
+        """All that it remembers: first and second moments, the number of updates, the scale."""
         self.started = False
         """Whether a step was made, or a state loaded, so that there is one to save."""
 
@@ -140,6 +160,8 @@ class Adam:
         """Start anew, without moments."""
         for tensor in self.tensors:
             tensor.zero_()
+        if self._scale is not None:
+            self._scale.reset()
         self.started = False
 
     @torch.no_grad()
@@ -164,13 +186,16 @@ class Adam:
             found_inf=skip,
         )
         self._count -= skip
+        if self._scale is not None:
+            self._scale.update(skip)
 
     def named(self, tensors: Sequence[Tensor]) -> dict[str, Tensor]:
         """Return what lies in `tensors` or copies of them as `step/NAME`, `exp_avg/NAME`, …"""
         if not self.started:
             return {}
-        first, second, count = tensors
+        first, second, count, *scales = tensors
         return {
+            **(self._scale.named(scales) if self._scale else {}),
             **{f"step/{name}": count for name in self._weights.named},
             **{f"exp_avg/{name}": one for name, one in self._first.names_in(first).items()},
             **{f"exp_avg_sq/{name}": one for name, one in self._second.names_in(second).items()},
@@ -187,6 +212,8 @@ class Adam:
             raise RuntimeError("Adam's step count is not a valid number")
         for key, moments in (("exp_avg", self._first), ("exp_avg_sq", self._second)):
             moments.load({name: state[f"{key}/{name}"] for name in moments.named})
+        if self._scale is not None:
+            self._scale.load(state)
         updates = max(map(int, counts))
         self._count.fill_(updates)
         self.started = True

@@ -25,10 +25,17 @@ def timed_step(learner: Learner, batch: Batch) -> float:
     return time.perf_counter() - start
 
 
+def warm_up(learner: Learner, batch: Batch) -> None:
+    """Make the steps that take longer than those after them."""
+    # On a GPU the second records a graph.
+    for _ in range(3 if learner.device.type == "cuda" else 1):
+        timed_step(learner, batch)
+
+
 def fastest_precision(
     possible: Sequence[torch.dtype], device: torch.device, make_learner: MakeLearner, batch: Batch
 ) -> tuple[torch.dtype, str]:
-    """Time a step in each precision, after one that warms up.
+    """Time a step in each precision, once it is warm.
 
     Returns:
         The fastest, and how it compares with the slowest, in words; the first of all, and nothing,
@@ -54,7 +61,7 @@ def _step_seconds(
     device: torch.device, make_learner: MakeLearner, precision: torch.dtype, batch: Batch
 ) -> float:
     learner = make_learner(precision)
-    timed_step(learner, batch)
+    warm_up(learner, batch)
     seconds = timed_step(learner, batch)
     del learner
     free_memory(device)

@@ -17,6 +17,7 @@ from engine.machine.device import (
     is_out_of_memory,
     leave_a_core_for_the_screen,
     possible_precisions,
+    precision_name,
     use_in_this_thread,
 )
 from engine.networks.specs import NetworkSpec, Text2MelSpec, size_of
@@ -31,10 +32,12 @@ _PLACES = (0.5, 0.25, 0.75, 0.1, 0.9)
 # Seconds after which no further step is timed.
 _MAX_TIMED_SECONDS = 3.0
 
-# Steps a second that the BBC's code made on a V100 with batches of 32 (670,000 Text2Mel steps in
-# 27.9 hours, 49,000 SSRN steps in 5.35 hours).
+PUBLISHED_STEPS: Mapping[NetworkName, int] = {"text2mel": 670_000, "ssrn": 49_000}
+"""The steps with which the BBC trained a voice, in 27.9 and 5.35 hours of a V100."""
+PUBLISHED_BATCH = 32
+"""Clips of each of these steps."""
+# Steps a second that they made.
 _PUBLISHED: Mapping[NetworkName, float] = {"text2mel": 6.67, "ssrn": 2.54}
-_PUBLISHED_BATCH = 32
 _PUBLISHED_MACHINE = "a V100, as the BBC measured it"
 
 
@@ -68,13 +71,18 @@ class EstimateRequest:
         return replace(existing, n_mels=audio.n_mels, n_bins=audio.n_bins)
 
     def estimate(
-        self, network: NetworkName, machine: str, batch_size: int, rate: float
+        self,
+        network: NetworkName,
+        machine: str,
+        batch_size: int,
+        rate: float,
+        precision: str = "",
     ) -> Estimate:
         """What training takes at so many steps a second."""
         steps, size = self.steps[network], size_of(self.spec(network))
         hours = steps / rate / 3600
         usd = None if self.price is None else hours * self.price
-        return Estimate(network, size, machine, batch_size, steps, rate, hours, usd)
+        return Estimate(network, size, machine, batch_size, steps, rate, hours, usd, precision)
 
 
 def with_estimates(
@@ -109,7 +117,7 @@ def with_estimates(
             break
         on_progress(done, len(request.steps))
         try:
-            measured.append(_measure(network, shapes, request, device, cancelled))
+            measured.append(measure_training(network, shapes, request, device, cancelled))
         except _Interrupted:
             break
         except (RuntimeError, MemoryError) as error:
@@ -129,21 +137,27 @@ def with_estimates(
 def published_training(request: EstimateRequest) -> tuple[Estimate, ...]:
     """What the BBC's own figures say of the full size; nothing of other sizes."""
     return tuple(
-        request.estimate(network, _PUBLISHED_MACHINE, _PUBLISHED_BATCH, _PUBLISHED[network])
+        request.estimate(network, _PUBLISHED_MACHINE, PUBLISHED_BATCH, _PUBLISHED[network])
         for network in request.steps
         if size_of(request.spec(network)) == "bbc"
     )
 
 
-def _measure(
+def measure_training(
     network: NetworkName,
     shapes: Sequence[ClipShape],
     request: EstimateRequest,
     device: torch.device,
-    cancelled: Callable[[], bool],
+    cancelled: Callable[[], bool] = lambda: False,
+    max_seconds: float = _MAX_TIMED_SECONDS,
 ) -> Estimate:
-    """Time a few steps. On a GPU each shape is warmed up, the longest clips first, which need the
-    most memory; the second time, a CUDA graph is recorded.
+    """Time a few steps with clips of some lengths of a corpus, and say what training takes.
+
+    On a GPU each shape is warmed up, the longest clips first, which need the most memory; the
+    second time, a CUDA graph is recorded.
+
+    Raises:
+        RuntimeError, MemoryError: not even a single one of the longest clips fits the memory.
     """
     settings = request.settings
     recipe = recipe_named(settings.recipe)
@@ -163,7 +177,8 @@ def _measure(
     size = min(recipe.batch_size, len(shapes))
     crop = recipe.crop_frames if network == "ssrn" else None
     batches = [
-        _noise(network, clips, settings, crop).staged(device) for clips in _chosen(shapes, size)
+        noise_batch(network, clips, settings, crop).staged(device)
+        for clips in _chosen(shapes, size)
     ]
     possible = possible_precisions(request.precision, device, exact=recipe.exact)
     precision, _ = fastest_precision(possible, device, make_learner, batches[0])
@@ -173,10 +188,11 @@ def _measure(
     seconds: list[float] = []
     for batch in batches[: len(_PLACES)]:
         seconds.append(timed_step(learner, batch))
-        if sum(seconds) > _MAX_TIMED_SECONDS or cancelled():
+        if sum(seconds) > max_seconds or cancelled():
             break
     machine = this_machine(describe_device(device))
-    return request.estimate(network, machine, size, len(seconds) / sum(seconds))
+    rate = len(seconds) / sum(seconds)
+    return request.estimate(network, machine, size, rate, precision_name(precision))
 
 
 def _make_interruptible(network: nn.Module, cancelled: Callable[[], bool]) -> None:
@@ -198,7 +214,7 @@ def _chosen(shapes: Sequence[ClipShape], size: int) -> list[list[ClipShape]]:
     return [by_length[start : start + size] for start in starts]
 
 
-def _noise(
+def noise_batch(
     network: NetworkName, clips: Sequence[ClipShape], settings: VoiceSettings, crop: int | None
 ) -> Batch:
     """Noise in the shape of clips, padded to the longest: its numbers take as long."""

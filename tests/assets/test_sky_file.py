@@ -84,9 +84,11 @@ def test_the_command_in_it_is_one_that_voicecoach_takes(task, tmp_path, monkeypa
     orders = []
     monkeypatch.setattr(
         "tui.commands.train.run_training",
-        lambda make_options, headless, ascii_only: orders.append((make_options, headless)) or 0,
+        lambda make, headless, **_: orders.append((make, headless)) or 0,
     )
-    envs = {**task["envs"], "HOME": str(tmp_path)}
+    monkeypatch.setattr("tui.process.ranks.usable_gpus", lambda: 1)
+    sky = {"SKYPILOT_NUM_NODES": "1", "SKYPILOT_NODE_RANK": "0", "SKYPILOT_NODE_IPS": "10.0.0.1"}
+    envs = {**task["envs"], **sky, "HOME": str(tmp_path)}
     line = subprocess.run(
         ["bash", "-c", "set -u; voicecoach() { printf '%q ' \"$@\"; }\n" + command(task["run"])],
         env={**os.environ, **envs},
@@ -102,7 +104,7 @@ def test_the_command_in_it_is_one_that_voicecoach_takes(task, tmp_path, monkeypa
     assert order.mirror == "s3://my-bucket/voices/alice"
     assert order.stop.text == "900k"
     assert order.price == "auto"
-    assert order.device == "cuda:0"
+    assert order.device == "auto"
 
 
 def command(run: str) -> str:

@@ -89,7 +89,7 @@ def check(
         estimate=estimate,
         preset=preset,
         steps=_steps(steps),
-        price=None if price is None else _price(price),
+        price=None if price is None else parse_price(price),
         device=device,
     )
     report, refusal = run_check(options, progress)
@@ -122,7 +122,8 @@ def _next_command(report: "CheckReport", options: "CheckOptions") -> str:
     return train_command(options.dataset, options.against, None, price=price, **symbols)
 
 
-def _price(text: str) -> float:
+def parse_price(text: str) -> float:
+    """Read `0.99` or `$0.99`; refuses anything else."""
     try:
         return float(text.strip().removeprefix("$"))
     except ValueError as error:

@@ -199,7 +199,14 @@ def train(
     headless: HeadlessOption = False,
     ascii_only: AsciiOption = None,
 ) -> int:
-    """Train a new voice or continue an existing one."""
+    """Train a new voice or continue an existing one.
+
+    A base to start from: without --from a new voice starts from random weights, which takes many
+    hours of speech. Give the BBC's or Kyubyong's checkpoints (voicecoach import), or a base that
+    you train on LJ Speech, 24 hours in the public domain: voicecoach train LJSpeech-1.1 --voice
+    voices/lj --stop-at 200k, then --network ssrn. voicecoach bench tells hours and dollars; README
+    says when a base is good enough.
+    """
     from_mirror = source is not None and is_mirror(source)
     options = TrainOptions(
         voice_folder=_voice_folder(voice, dataset),
@@ -232,8 +239,14 @@ def train(
         hold=hold,
         restore=source if from_mirror else None,
     )
-    if gpus is not None and place() is None:
-        return _train_on_gpus(gpus, options, headless=headless, ascii_only=ascii_only)
+    processes = 0 if gpus is None or place() else _processes(gpus, device)
+    if options.both and (processes or place()):
+        raise InputError(
+            "--network both trains the networks side by side, in one process; share the batches of "
+            "one of them among GPUs with --network text2mel or --network ssrn"
+        )
+    if processes:
+        return _train_on_gpus(processes, options, headless=headless, ascii_only=ascii_only)
     return run_training(
         lambda: _restore(options), device=device, headless=headless, ascii_only=ascii_only
     )
@@ -269,16 +282,19 @@ def _restore(options: TrainOptions) -> TrainOptions:
     return with_source_step(options, report)
 
 
-def _train_on_gpus(
-    gpus: str, options: TrainOptions, *, headless: bool, ascii_only: bool | None
-) -> int:
-    from tui.process.ranks import (
-        processes_for,
-        train_headless_on_gpus,
-        train_on_gpus_with_screen,
-    )
+def _processes(gpus: str, device: str) -> int:
+    """The processes that `--gpus` asks for; 0 where the only one needs no others."""
+    from tui.process.ranks import processes_for, several_machines
 
-    processes = processes_for(gpus, options.device)
+    processes = processes_for(gpus, device)
+    return 0 if processes == 1 and not several_machines() else processes
+
+
+def _train_on_gpus(
+    processes: int, options: TrainOptions, *, headless: bool, ascii_only: bool | None
+) -> int:
+    from tui.process.ranks import train_headless_on_gpus, train_on_gpus_with_screen
+
     if headless or not has_terminal():
         return train_headless_on_gpus(processes)
     return train_on_gpus_with_screen(processes, options.voice_folder, ascii_only=ascii_only)

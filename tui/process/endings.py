@@ -7,6 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TypeVar
 
+from engine.choices import NETWORK_TITLES
 from engine.errors import InputError, VoicecoachError
 from engine.formatting import plural, printable
 from engine.jobs.demo import next_commands
@@ -61,7 +62,7 @@ def describe_end(last: Snapshot) -> str:
             return "nothing was trained; fix the recordings and run the same command again"
         saved, how = "ended before the first step", "to start again"
     else:
-        saved, how = f"saved at step {last.checkpoint_step:,}", f"to continue{_to_its_stop(last)}"
+        saved, how = f"saved at {_saved(last)}", f"to continue{_to_its_stop(last)}"
     because = f"{last.ended_because}, so the run ended: " if last.ended_because else ""
     if last.budget_is_used_up:
         budget, spent = formatting.dollars(last.budget), formatting.dollars(last.spent)
@@ -84,13 +85,24 @@ def describe_rent(last: Snapshot) -> str:
     )
 
 
+def _saved(last: Snapshot) -> str:
+    """The steps that are saved: `step 10,040`, `step 10,040 (Text2Mel) and 8,010 (SSRN)`."""
+    if last.other is None:
+        return f"step {last.checkpoint_step:,}"
+    steps = [
+        f"{one.checkpoint_step or one.step:,} ({NETWORK_TITLES[one.network]})" for one in last.both
+    ]
+    return f"step {' and '.join(steps)}"
+
+
 def _to_its_stop(last: Snapshot) -> str:
     try:
-        stop = read_stored_stop(last.voice_folder / last.network)
+        stops = [read_stored_stop(last.voice_folder / one.network) for one in last.both]
     except InputError:
         # The next run says so, and asks for a stop.
         return ""
-    return "" if stop is None else f" to its stop at {stop.point.words}"
+    words = [stop.point.words for stop in stops if stop is not None]
+    return f" to its stop at {' and '.join(dict.fromkeys(words))}" if words else ""
 
 
 def _interruption(last: Snapshot) -> str:
@@ -120,7 +132,7 @@ def closing_lines(before_end: Snapshot, last: Snapshot, how: str) -> Iterator[st
 
 def next_lines(last: Snapshot) -> Iterator[str]:
     """Yield what may be done next, a shell command each, where the run says so."""
-    commands = (*_export(last), *next_commands(last))
+    commands = (*(line for one in last.both for line in _export(one)), *next_commands(last))
     width = max((len(what) for what, _ in commands), default=0)
     for what, command in commands:
         yield f"{what + ':':{width + 1}}  {command}"

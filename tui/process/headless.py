@@ -10,6 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from queue import SimpleQueue
 
+from engine.choices import NETWORK_TITLES
 from engine.files import absolute_path
 from engine.formatting import duration, plural, printable
 from engine.run.options import TrainOptions
@@ -74,7 +75,7 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
     known: Event | None = None
     wait = LastWait()
     next_line = time.monotonic()
-    ended, shown = False, ""
+    ended, shown = False, [""]
     while True:
         snapshot = session.snapshot()
         for event in events_after(known, snapshot.events):
@@ -85,9 +86,9 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         lines.write_queued()
         if time.monotonic() >= next_line or snapshot.phase is Phase.STOPPED:
             next_line = time.monotonic() + _LINE_SECONDS
-            text = line_about(snapshot)
+            text = [line_about(one, named=len(snapshot.both) > 1) for one in snapshot.both]
             if text != shown:
-                lines.write(f"{datetime.now():%H:%M:%S}  {text}")
+                lines.write(*(f"{datetime.now():%H:%M:%S}  {one}" for one in text))
                 shown = text
         if ended:
             return snapshot
@@ -106,11 +107,11 @@ class Lines:
         self._queue: SimpleQueue[str] = SimpleQueue()
         self._trouble = ""
 
-    def write(self, text: str) -> None:
-        """Write a line, or drop it; the log says when that begins, and when it ends."""
+    def write(self, *texts: str) -> None:
+        """Write lines, or drop them; the log says when that begins, and when it ends."""
         trouble = ""
         try:
-            sys.stdout.write(f"{printable(text)}\n")
+            sys.stdout.write("".join(f"{printable(text)}\n" for text in texts))
             sys.stdout.flush()
         except OutputError as error:
             trouble = str(error)
@@ -145,10 +146,15 @@ def event_line(event: Event) -> str:
     return f"{datetime.fromtimestamp(event.time):%H:%M:%S}  {mark}{event.text}"
 
 
-def line_about(snapshot: Snapshot) -> str:
-    """Describe the state of the run in one line."""
+def line_about(snapshot: Snapshot, *, named: bool = False) -> str:
+    """Describe the state of the run in one line; `named`, which network it is about."""
+    name = f"{NETWORK_TITLES[snapshot.network]}: " if named else ""
+    return name + "  ".join(_parts_about(snapshot))
+
+
+def _parts_about(snapshot: Snapshot) -> list[str]:
     if snapshot.phase.before_steps:
-        return "  ".join([_preparation(snapshot), *_spend(snapshot)])
+        return [_preparation(snapshot), *_spend(snapshot)]
     parts = [*_spot(snapshot), _position(snapshot), *_losses(snapshot)]
     if snapshot.learning_rate is not None:
         factor = formatting.rate_factor(snapshot.rate_factor)
@@ -162,7 +168,7 @@ def line_about(snapshot: Snapshot) -> str:
     parts.extend(_stop(snapshot))
     parts.extend(_spend(snapshot))
     parts.extend(_mirror(snapshot))
-    return "  ".join(parts)
+    return parts
 
 
 def _preparation(snapshot: Snapshot) -> str:

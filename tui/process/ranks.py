@@ -93,6 +93,11 @@ def processes_for(gpus: str, device: str) -> int:
     return found if gpus == "auto" else int(gpus)
 
 
+def several_machines() -> bool:
+    """Whether torchrun finds in the environment that it is to meet others of its kind."""
+    return os.environ.get("PET_NNODES", "1") != "1"
+
+
 class Torchrun:
     """The processes of one training, in a session of their own: no terminal ends them.
 
@@ -109,7 +114,8 @@ class Torchrun:
         environment = {"OMP_NUM_THREADS": str(max(1, cores // processes)), **os.environ}
         self._process = subprocess.Popen(
             [
-                *(sys.executable, "-m", "torch.distributed.run", "--standalone"),
+                *(sys.executable, "-m", "torch.distributed.run"),
+                *([] if several_machines() else ["--standalone"]),
                 f"--nproc-per-node={processes}",
                 f"--max-restarts={_MAX_RESTARTS}",
                 f"--shutdown-timeout={_SHUTDOWN_SECONDS}",
@@ -150,9 +156,10 @@ class Torchrun:
         """Wait for the end; return the exit code of the training."""
         ended = self._process.wait()
         code = self._number("code")
-        if code is None:
+        if code is None and ended:
             print_error(f"torchrun ended with code {ended}, and the training with it")
-        return 1 if code is None else code
+        # Rank 0 leaves it on its own machine.
+        return int(ended != 0) if code is None else code
 
     def _number(self, name: str) -> int | None:
         try:

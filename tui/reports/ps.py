@@ -186,9 +186,11 @@ def _print_commands(console: Console, heading: str, commands: list[str]) -> None
 
 def _cells(run: Run, now: float) -> list[str]:
     entry, answer = run.entry, run.status
-    name, network, pid = entry.voice, NETWORK_TITLES[entry.network], str(entry.process.pid)
+    network = "both" if entry.network == "both" else NETWORK_TITLES[entry.network]
+    name, pid = entry.voice, str(entry.process.pid)
     if answer is not None:
-        step, spent = f"{answer.step:,}", formatting.dollars(answer.spent)
+        steps = [answer.step] if answer.ssrn_step is None else [answer.step, answer.ssrn_step]
+        step, spent = " · ".join(f"{one:,}" for one in steps), formatting.dollars(answer.spent)
         return [name, network, step, _state(answer), spent, "now", pid, _screens(answer)]
     (last_step, last_spent), since = run.last_record, duration(max(0.0, now - entry.last_seen))
     step = "" if last_step is None else f"{last_step:,}"

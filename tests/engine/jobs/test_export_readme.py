@@ -118,5 +118,6 @@ def test_text2mel_can_be_built_from_the_readme(exported, small_audio):
 def test_ssrn_can_be_built_from_the_readme(exported, small_audio):
     mel = np.random.default_rng(2).random((12, small_audio.n_mels), np.float32)
     with torch.inference_mode():
-        expected = open_speaker(Voice.open(exported)).ssrn(torch.from_numpy(mel)[None]).magnitude[0]
+        ssrn = open_speaker(Voice.open(exported), exact=True).ssrn
+        expected = ssrn(torch.from_numpy(mel)[None]).magnitude[0]
     np.testing.assert_allclose(Reader(exported, "ssrn").ssrn(mel), expected, atol=1e-4)

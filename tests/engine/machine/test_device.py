@@ -13,12 +13,15 @@ from engine.machine import device as devices
 from engine.machine.device import (
     choose_device,
     compute_on_one_thread,
+    computing_on,
     describe_device,
     gpu_uuid,
     leave_a_core_for_the_screen,
     make_repeatable,
     possible_precisions,
+    precision_name,
     slow_precision,
+    threads_worth,
     unused_gpu,
 )
 from engine.machine.gpu import GpuMonitor
@@ -245,6 +248,29 @@ def test_imitated_arithmetic_is_warned_of(seen_gpu, monkeypatch):
     assert slow_precision(torch.bfloat16, CPU) == ""
 
 
+@pytest.mark.parametrize(
+    ("capability", "possible", "slow"),
+    [
+        ((6, 1), ("fp32",), {"bf16": "fp32", "fp16": "fp32"}),
+        ((7, 0), ("fp16", "fp32"), {"bf16": "fp16"}),
+        ((7, 5), ("fp16", "fp32"), {"bf16": "fp16"}),
+        ((8, 0), ("bf16", "fp32"), {}),
+    ],
+)
+def test_a_gpu_is_offered_what_it_computes_in(seen_gpu, monkeypatch, capability, possible, slow):
+    seen_gpu(capability, CUDA_13)
+    has = capability >= (8, 0)
+    monkeypatch.setattr(devices, "has_bf16", lambda device: has)
+    gpu = torch.device("cuda:0")
+    assert tuple(map(precision_name, possible_precisions("auto", gpu))) == possible
+    assert possible_precisions("auto", gpu, exact=True) == (torch.float32,)
+    for asked in ("fp32", "bf16", "fp16"):
+        [precision] = possible_precisions(asked, gpu)
+        warning = slow_precision(precision, gpu)
+        assert bool(warning) == (asked in slow)
+        assert not warning or f"--precision {slow[asked]} is faster" in warning
+
+
 @needs_gpu
 def test_a_gpu_is_read():
     monitor = GpuMonitor(gpu_uuid(choose_device("cuda:0")))
@@ -296,8 +322,30 @@ def test_one_thread_computes_alone_and_all_others_as_before():
         thread.start()
         thread.join()
 
+    def compute_on_two():
+        with computing_on(2):
+            assert torch.get_num_threads() == 2
+
     note("alone", compute_on_one_thread)
+    note("two", compute_on_two)
     note("later")
     numbers["this"] = torch.get_num_threads()
     torch.set_num_threads(before)
-    assert numbers == {"alone": 1, "later": 3, "this": 3}
+    assert numbers == {"alone": 1, "two": 3, "later": 3, "this": 3}
+
+
+@pytest.mark.parametrize(("seconds", "most", "worth"), [
+    ({1: 8, 2: 4, 4: 3.5}, 4, 2),
+    ({1: 8, 2: 4, 4: 2}, 4, 4),
+    ({1: 8, 2: 4}, 3, 2),
+    ({1: 8, 2: 30}, 8, 1),
+    ({}, 1, 1),
+])  # fmt: skip
+def test_more_threads_are_taken_only_as_far_as_they_pay(monkeypatch, seconds, most, worth):
+    now = [0.0]
+    monkeypatch.setattr(devices.time, "perf_counter", lambda: now[0])
+
+    def work():
+        now[0] += seconds[torch.get_num_threads()]
+
+    assert threads_worth(work, most) == worth

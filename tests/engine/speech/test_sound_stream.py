@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 
 from engine.data.spectrograms import analyse
-from engine.networks.specs import SSRNSpec
-from engine.networks.ssrn import SSRN
 from engine.speech.loudness import level
 from engine.speech.sound_stream import SoundStream, magnitude_of
 from engine.speech.vocoder import Vocoder, VocoderSettings, power_of, vocode
@@ -30,18 +28,6 @@ def test_magnitudes_in_pieces_are_those_of_the_whole(frames, with_ssrn, features
     stream, pieces = spoken(mel, audio, network, VocoderSettings(rounds=1))
     np.testing.assert_allclose(stream.magnitude, magnitude_of(mel, network, audio), atol=1e-5)
     np.testing.assert_array_equal(np.concatenate(pieces), stream.waveform)
-
-
-def test_an_ssrn_sees_no_further_than_its_reach(audio):
-    ssrn = SSRN(SSRNSpec(4, 9, hidden=8)).eval()
-    before, after = ssrn.reach
-    mel = np.random.default_rng(1).random((40, 4)).astype(np.float32)
-    whole = magnitude_of(mel, ssrn, audio)[80:84]
-    cut = magnitude_of(mel[20 - before : 21 + after], ssrn, audio)
-    np.testing.assert_allclose(cut[4 * before : 4 * before + 4], whole, atol=1e-6)
-    for start, end in ((20 - before + 1, 21 + after), (20 - before, 20 + after)):
-        nearer = magnitude_of(mel[start:end], ssrn, audio)[4 * (20 - start) :][:4]
-        assert np.abs(nearer - whole).max() > 1e-6
 
 
 def convergence(waveform, magnitude, audio) -> float:
@@ -76,6 +62,16 @@ def test_the_level_of_pieces_is_that_of_the_whole(features, audio):
     assert loudness == pytest.approx(1, abs=0.35)
     first = len(pieces[0])
     assert np.square(pieces[0]).mean() == pytest.approx(np.square(whole[:first]).mean(), rel=0.6)
+
+
+def test_sound_is_the_same_on_any_number_of_threads(ssrn, audio):
+    """Whether it is spoken in a pause, beside training, or by another program."""
+    mel = np.random.default_rng(3).random((45, audio.n_mels), np.float32)
+    heard = []
+    for threads in (1, 3):
+        stream = SoundStream(ssrn, audio, QUICK, heard.append, threads)
+        stream.add(mel, last=True)
+    np.testing.assert_array_equal(*heard)
 
 
 def test_silence_at_the_end_is_cut_and_silence_inside_is_not(features, audio):

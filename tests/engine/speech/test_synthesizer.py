@@ -10,11 +10,12 @@ from paths import DEMO_VOICE
 from engine.data.clips import Limits
 from engine.errors import Cancelled, EngineError, InputError
 from engine.evaluation.teacher_forcing import measure_attention
-from engine.networks.text2mel import attend
+from engine.networks.specs import Text2MelSpec
+from engine.networks.text2mel import Text2Mel, attend
 from engine.speech import synthesizer
 from engine.speech.bbc_synthesis import speak_as_bbc
 from engine.speech.speaker import open_speaker
-from engine.speech.synthesizer import speak_sentence, windowed_attention
+from engine.speech.synthesizer import speak_sentence, speak_sentences, windowed_attention
 from engine.voice.folder import Voice
 
 SENTENCE = "has never been surpassed."
@@ -58,6 +59,33 @@ def test_attention_covers_the_text_and_sums_to_one(text2mel, vocabulary):
     assert spoken.attention.shape == (len("deja vu") + 1, len(spoken.mel))
     assert spoken.mel.dtype == spoken.attention.dtype == np.float32
     np.testing.assert_allclose(spoken.attention.sum(axis=0), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("bf16", [True, False])
+def test_sentences_together_are_those_spoken_alone(vocabulary, bf16, monkeypatch):
+    """To the bit in bf16, at widths whose rows lie in memory alike; a sample is then the same."""
+    text2mel = Text2Mel(Text2MelSpec(len(vocabulary), embedding=16, hidden=32))
+    monkeypatch.setattr(synthesizer, "has_bf16", lambda _: bf16)
+    limits = Limits(max_coarse_frames=30)
+    texts = [SENTENCE[: 3 + i % 9] for i in range(11)]
+    frames, together = [], []
+    for mel, spoken in speak_sentences(text2mel, vocabulary, limits, texts):
+        frames.append(mel)
+        if spoken is not None:
+            np.testing.assert_array_equal(np.concatenate(frames), spoken.mel)
+            frames, together = [], [*together, spoken]
+    for text, one in zip(texts, together, strict=True):
+        alone = speak_sentence(text2mel, vocabulary, limits, text)
+        assert one.text == alone.text
+        np.testing.assert_allclose(one.mel, alone.mel, rtol=0, atol=0 if bf16 else 1e-3)
+
+
+def test_weights_that_change_are_spoken_with(text2mel, vocabulary):
+    limits = Limits(max_coarse_frames=5)
+    before = speak_sentence(text2mel, vocabulary, limits, SENTENCE).mel
+    with torch.no_grad():
+        text2mel.audio_decoder.layers[-1].norm.bias += 1
+    assert np.abs(speak_sentence(text2mel, vocabulary, limits, SENTENCE).mel - before).max() > 0.05
 
 
 @pytest.mark.slow

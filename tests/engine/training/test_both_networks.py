@@ -3,8 +3,9 @@
 import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
+from engine.run.commands import Audition, Finish, StopAt, TrainNext
 from engine.run.snapshot import Phase
-from engine.run.stop import parse_stop
+from engine.run.stop import parse_stop, read_stored_stop
 
 pytestmark = pytest.mark.slow
 
@@ -34,3 +35,38 @@ def test_each_makes_the_steps_that_it_makes_alone(make_voice, copy_voice, traini
     assert {one.network for one in entries if one.kind == "training"} == {"text2mel", "ssrn"}
     assert last.spent == pytest.approx(voice.spend.usd)
     assert last.run_seconds == pytest.approx(voice.spend.seconds)
+
+
+def test_one_waits_at_its_stop_until_the_other_is_there(make_voice, training):
+    voice = make_voice(text2mel=5, ssrn=2)
+    session = training.start(voice, "+2", both=True, ssrn_stop=parse_stop("+9k"))
+    training.until(session, lambda s: s.phase is Phase.AT_STOP and s.other.step > 2)
+    session.send(Finish(by_signal=True))
+    ended = training.end(session)
+    assert ended.command_to_continue.endswith("--network both")
+    # The next run, started by the same command, trains on only what is not there yet.
+    session = training.start(voice, "+2", both=True, ssrn_stop=parse_stop("+9k"))
+    training.until(session, lambda s: s.other.step > ended.other.step)
+    session.send(StopAt(parse_stop("+1"), "ssrn"))
+    last = training.end(session)
+    assert last.step == 7
+    assert last.other.step > ended.other.step
+    assert [read_stored_stop(voice.folder / one) for one in ("text2mel", "ssrn")] == [None, None]
+
+
+def test_ssrn_follows_text2mel_in_the_same_run(make_voice, training):
+    voice = make_voice(text2mel=5, ssrn=2)
+    session = training.start(voice, "+1", attended=True)
+    training.until(session, all_at_stop)
+    session.send(TrainNext("ssrn", parse_stop("+2")))
+    training.until(session, lambda s: s.other is not None and all_at_stop(s))
+    # A run of both speaks with what both have learned by now.
+    session.send(Audition("Go."))
+    spoken = training.until(session, lambda s: s.auditions == 1)
+    assert [(one.step, one.ssrn_step) for one in spoken.samples] == [(6, 4)]
+    assert spoken.other.samples is spoken.samples
+    session.send(StopAt(parse_stop("+1"), "text2mel"))
+    seen = training.until(session, lambda s: s.step == 7 and all_at_stop(s))
+    assert seen.other.step == 4
+    session.send(Finish())
+    assert training.end(session).checkpoint_step == 7

@@ -53,11 +53,32 @@ def batch(network):
 
 
 @pytest.mark.parametrize("recipe", ["standard", "bbc"])
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
-@pytest.mark.parametrize(("network", "most"), [("text2mel", 1100), ("ssrn", 420)])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
+@pytest.mark.parametrize(("network", "most"), [("text2mel", 930), ("ssrn", 430)])
 def test_a_step_launches_few_kernels_and_waits_for_none(network, most, precision, recipe):
     spec = VoiceSettings(preset="bbc").fresh_spec(network)
     learner = Learner(spec, recipe_named(recipe), device=META, precision=precision, seed=1)
     with Launches() as launches:
         learner.step(batch(network), 1)
     assert 100 < launches.calls.total() <= most, launches.calls.most_common(20)
+
+
+class Recorder:
+    """Records what is launched; a replay launches nothing."""
+
+    def record(self, work):
+        with Launches() as self.recorded:
+            return work(), lambda: None
+
+
+@pytest.mark.parametrize("network", ["text2mel", "ssrn"])
+def test_beside_its_graph_a_step_launches_hardly_anything(network):
+    spec = VoiceSettings(preset="bbc").fresh_spec(network)
+    learner = Learner(spec, recipe_named("standard"), device=META, precision=torch.bfloat16, seed=1)
+    learner.use_graphs(recorder := Recorder())
+    for step in (1, 2):
+        learner.step(batch(network), step)
+    with Launches() as launches:
+        learner.step(batch(network), 3)
+    assert recorder.recorded.calls.total() > 300
+    assert launches.calls.total() <= 30, launches.calls

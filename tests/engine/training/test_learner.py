@@ -59,7 +59,7 @@ def checkpoint_of(learner, step=5):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spec", [TEXT2MEL, SSRN])
-@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16, torch.float16])
 def test_steps_reduce_the_loss(spec, precision, batch):
     learner = make_learner(spec, precision=precision)
     losses = [float(learner.step(batch, step).total) for step in range(1, 31)]

@@ -100,10 +100,13 @@ def test_auto_times_each_precision_and_keeps_to_the_fastest(make_voice, training
     monkeypatch.setattr(precision, "timed_step", lambda learner, _: seconds[learner.precision])
 
     def train(stop):
-        session = Session(TrainOptions(voice.folder, device="cpu", stop=parse_stop(stop)))
+        options = TrainOptions(voice.folder, network="ssrn", device="cpu", stop=parse_stop(stop))
+        session = Session(options)
         session.start()
         snapshot = training.end(session)
         assert (snapshot.failure, snapshot.step) == ("", int(stop))
+        told = any("SSRN starts from random weights" in text for text in training.texts(snapshot))
+        assert told == (stop == "1")
         return snapshot.precision, [text for text in training.texts(snapshot) if "times" in text]
 
     assert train("1") == ("fp32", ["fp32: 4.0 times as fast as bf16 here"])

@@ -85,6 +85,7 @@ def test_a_lost_rank_restarts_all_and_a_signal_saves(runs, make_voice) -> None:
         (["--gpus", "two"], "--gpus is 'two'; give the number of GPUs, or auto for all."),
         (["--gpus", "0"], "--gpus is '0'; give the number of GPUs, or auto for all."),
         (["--gpus", "auto", "--device", "cpu"], "with --device cpu give a number"),
+        (["--gpus", "2", "--device", "cpu", "--network", "both"], "text2mel or --network ssrn"),
         (["--gpus", "2", "--device", "cuda:1"], "leave out --device cuda:1"),
     ],
 )
