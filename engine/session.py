@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
+_DRAWN_WITHIN = 1.0
+"""Seconds that preparing waits for a screen at most: its terminal may take no output."""
 
 # Seconds between two signs of life while the networks are trained in their own threads.
 _POLL_SECONDS = 1.0
@@ -124,6 +126,7 @@ class Session:
         self._next: SimpleQueue[TrainNext] = SimpleQueue()
         self._changed, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
+        self._drawn: threading.Event | None = None
 
     def _take_network(self, network: NetworkName, preflight: Preflight) -> NetworkRun:
         """Take a network into the run: one of its first, or one that is trained next."""
@@ -138,8 +141,12 @@ class Session:
     def _show_screens(self, screens: int, readers: int) -> None:
         self._publisher.update(screens=screens, readers=readers)
 
-    def start(self) -> None:
-        """Start the engine thread, and serve the screens of others; returns at once."""
+    def start(self, drawn: threading.Event | None = None) -> None:
+        """Start the engine thread, and serve the screens of others; returns at once.
+
+        What takes long to import waits a moment for `drawn`, the first picture of a screen.
+        """
+        self._drawn = drawn
         told: list[Note] = []
         for run in self._runs:
             for note in run.preflight.notes:
@@ -230,6 +237,8 @@ class Session:
         # Early: whoever counts on a copy is to see at once that there is none.
         if self._options.mirror is None:
             report_unused_mirror(self._voice, self._publisher)
+        if self._drawn is not None:
+            self._drawn.wait(_DRAWN_WITHIN)
         contexts = []
         for run in self._runs:
             if (context := self._prepare(run)) is None:

@@ -154,7 +154,7 @@ class _AtOnce(Function):
             gradient = drop_alike(gradient, drawn, ctx.share)
         gate, candidate = value.unbind(2)
         # Of the biases and of the weights, summed up together.
-        of_norm = torch.empty_like(torch.broadcast_to(value, (2, *value.shape)))
+        of_norm = value.new_empty((2, *value.shape))
         of_gate, of_candidate = of_norm[0].unbind(2)
         torch.mul(gradient, gate, out=of_candidate)
         through = torch.sub(candidate, x).mul_(gradient)
