@@ -99,6 +99,8 @@ class TrainOptions:
     """Train SSRN too, beside Text2Mel, which `network` then names."""
     source: Path | None = None
     """A voice, an export or a checkpoint whose weights a new voice starts from."""
+    next_source: Path | None = None
+    """The same for a network that is trained next in the run, where the voice has none."""
     source_step: StepChoice | None = None
     """Which checkpoint of the source's network; None for its newest."""
     vocabulary: str | None = None

@@ -20,7 +20,14 @@ from engine.networks.dropout import Rows, dropout_seed, random_numbers, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.text2mel import Text2Mel
 from engine.run.recipe import Recipe, learning_rate
-from engine.training.graphs import CudaRecorder, Noise, Recorder, StepGraphs, graphs_for
+from engine.training.graphs import (
+    TIMES_SEEN,
+    CudaRecorder,
+    Noise,
+    Recorder,
+    StepGraphs,
+    graphs_for,
+)
 from engine.training.loss_scale import LossScale
 from engine.training.optimizer import Adam, FiniteGuard, Skips, Vector, clip, move_unless
 
@@ -170,8 +177,10 @@ class Learner:
             RuntimeError, MemoryError: not even a single clip fits.
         """
         devices = [] if self.device.type == "cpu" else [self.device]
-        with torch.random.fork_rng(devices):
-            self._compute_gradients(batch, 0)
+        # The graph of the longest batch comes first: what it takes is enough for all others.
+        for _ in range(TIMES_SEEN if self.graphs else 1):
+            with torch.random.fork_rng(devices):
+                self._compute_gradients(batch, 0)
 
     def _compute_gradients(self, batch: Batch, step: int) -> LossParts:
         """Compute the gradients of a batch, and return its losses.

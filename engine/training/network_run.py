@@ -96,6 +96,8 @@ class NetworkRun:
     ) -> None:
         """Train in a thread, with what `make_trainer` makes in it; then call `on_end`."""
 
+        self.publisher.of_voice = False
+
         def train() -> None:
             try:
                 with Watchdog(self.publisher, self._voice.log) as watchdog:

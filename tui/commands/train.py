@@ -1,5 +1,6 @@
 """`voicecoach train`: trains a new voice or continues an existing one."""
 
+import gc
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -313,6 +314,7 @@ def run_training(
 
         return train_as_rank(here, make_options, device)
     if not headless and has_terminal():
+        gc.disable()  # until the first picture
         from tui.process.run import train_with_screen
 
         return train_with_screen(make_options, ascii_only=ascii_only)
