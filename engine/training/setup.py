@@ -42,6 +42,7 @@ from engine.training.following import lead, report_ranks
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.precision import PrecisionChoice
+from engine.training.rank_learner import RankLearner
 from engine.training.training_data import load_training_data
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
@@ -134,7 +135,7 @@ def _prepare(
         publisher.warn(slow)
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     batches.reseed(learner.recovery.salt)
-    if (ranks := Ranks.of_this_process) is not None:
+    if isinstance(learner, RankLearner) and (ranks := Ranks.of_this_process) is not None:
         lead(ranks, learner, voice, network, data)
         report_ranks(ranks, publisher)
     _probe_memory(learner, batches, publisher)
@@ -289,7 +290,8 @@ def _make_learner(
     precision: torch.dtype,
 ) -> Learner:
     settings = voice.settings
-    learner = Learner(
+    kind = RankLearner if Ranks.of_this_process else Learner
+    learner = kind(
         replace(
             spec,
             dropout=settings.dropout,
