@@ -19,8 +19,8 @@ from engine.jobs.bench.training import TrainingSpeed
 from engine.jobs.check import require_price
 from engine.machine.device import (
     choose_device,
+    choose_threads,
     describe_device,
-    leave_a_core_for_the_screen,
     make_repeatable,
     model_of,
     possible_precisions,
@@ -86,7 +86,7 @@ class Bench:
         self._device = choose_device(options.device)
         use_in_this_thread(self._device)
         make_repeatable(self._device)
-        leave_a_core_for_the_screen()
+        choose_threads()
 
     def run(
         self, on_part: Callable[[Part], None], on_progress: Callable[[str], None]
