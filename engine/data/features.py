@@ -48,6 +48,8 @@ _IF_CANCELLED = "The features were not completed."
 _MAX_INDEX_BYTES = 2**28
 # Bytes of numbers whose checksum is computed at a time.
 _BLOCK = 2**22
+# Bytes of magnitudes, those of an hour of speech, that are verified at every start.
+_MANY_BYTES = 2**29
 # A recording this many times longer than the limit is not decoded to see what trimming leaves.
 _HOPELESS = 4
 
@@ -162,7 +164,8 @@ class FeatureStore(Frames):
         same constants; transcripts may differ. `on_progress(done, total)` counts clips; it and
         `cancelled` are called from the calling thread. `on_damage` gets a sentence where a number
         in the cache has changed, so that all are computed again, or old features cannot be
-        removed. Without `magnitudes`, which Text2Mel does not read, only mels are verified.
+        removed. Without `magnitudes`, which Text2Mel does not read, only mels are verified; the
+        magnitudes of many hours once, and again when the file has another size or time.
 
         Raises:
             Cancelled: `cancelled()` was true; nothing half-made is left.
@@ -224,18 +227,27 @@ class _Builder:
             hashes = list(self._map(_hash, list(zip(clips, hashes, strict=True))))
         known = [one for one in hashes if one is not None]
         if len(known) == len(clips):
-            record.save(dict(zip(paths, known, strict=True)))
-            if (index := self._load(self._key(known), magnitudes)) is not None:
+            found, path = dict(zip(paths, known, strict=True)), self._path(self._key(known))
+            verified = record.known(path)
+            record.save({**found, path: verified or UNREADABLE})
+            if (index := self._load(path, magnitudes, verified)) is not None:
+                if magnitudes:
+                    record.save({**found, path: str(index.magnitude_sum)})
                 self.on_progress(len(clips), len(clips))
                 return index, known
         left = sweep_parts(self.folder)
         index, known = self._build(hashes)
-        record.save(dict(zip(paths, known, strict=True)))
-        old = [path for path in self.folder.glob("*.features") if path.stem != index.key]
+        path = self._path(index.key)
+        record.known(path)
+        record.save({**dict(zip(paths, known, strict=True)), path: str(index.magnitude_sum)})
+        old = [one for one in self.folder.glob("*.features") if one != path]
         left |= remove_all(one for path in old for one in (path.with_suffix(".json"), path))
         if left:
             self.on_damage(unremoved_message(left))
         return index, known
+
+    def _path(self, key: str) -> Path:
+        return self.folder / f"{key}.features"
 
     def _map(self, function: Callable[[_Known], _R], clips: list[_Known]) -> Iterator[_R]:
         return map_in_order(function, clips, cancelled=self.cancelled, if_cancelled=_IF_CANCELLED)
@@ -251,9 +263,13 @@ class _Builder:
         }
         return checksum(ingredients)[:32]
 
-    def _load(self, key: str, magnitudes: bool) -> FeatureIndex | None:
-        """Read the index of a cache; None where there is none or the cache is damaged."""
-        path = self.folder / f"{key}.features"
+    def _load(self, path: Path, magnitudes: bool, verified: str | None) -> FeatureIndex | None:
+        """Read the index of a cache; None where there is none or the cache is damaged.
+
+        `verified` is the checksum of the magnitudes, if they were verified since the file changed:
+        those of many hours are then taken to be as they were, for reading them takes a minute.
+        """
+        key = path.stem
         try:
             content = from_json(read_plain(path.with_suffix(".json"), _MAX_INDEX_BYTES), dict, key)
             stated = content.pop("checksum", None)
@@ -264,7 +280,8 @@ class _Builder:
                 if not fits or stated != checksum(content) or size != index.size:
                     return None
                 sections = [(index.mels_from, index.size, index.mel_sum)]
-                if magnitudes:
+                many = index.mels_from > _MANY_BYTES and verified == str(index.magnitude_sum)
+                if magnitudes and not many:
                     sections.append((0, index.mels_from, index.magnitude_sum))
                 if all(self._sum(file, start, end) == one for start, end, one in sections):
                     return index
@@ -317,7 +334,7 @@ class _Builder:
         index = FeatureIndex(
             self._key(found), *sizes, tuple(entries), tuple(rejected), magnitude_sum, mel_sum
         )
-        unnamed.rename(self.folder / f"{index.key}.features")
+        unnamed.rename(self._path(index.key))
         index.save(self.folder)
         return index, found
 

@@ -21,6 +21,7 @@ from engine.run.options import TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Progress
 from engine.serialization import to_json, to_plain
+from engine.text.remembered import RememberingVocabulary
 from engine.text.unknown import UnknownCharacter, sentence_about, unknown_characters
 from engine.training.corpus_history import CorpusHistory
 from engine.training.data_check import DataCheck, must_end
@@ -72,10 +73,13 @@ def load_training_data(
         Declined: the person did not want to train on what the check found.
     """
     check, history = DataCheck(options, voice, publisher, inbox), CorpusHistory.of(voice)
+    vocabulary = RememberingVocabulary(
+        voice.settings.symbols, voice.settings.cleaner, voice.features / "texts.json"
+    )
     while True:
         publisher.update(progress=Progress("reading the corpus", 0, 1))
         scan = scan_corpus(voice.dataset)
-        corpus = usable_clips(scan, voice.vocabulary, voice.settings.limits)
+        corpus = usable_clips(scan, vocabulary, voice.settings.limits)
         check.run(scan)
         _require_room(voice, checkpoint_bytes, check.record)
         if not check.wait_for_answer(scan):
@@ -84,10 +88,11 @@ def load_training_data(
         corpus = corpus.without([row for row in check.left_out if row.kind != LEFT_OUT])
     _require_clips(corpus)
     texts = {row.line: row.text for row in scan.rows}
-    unknown = unknown_characters(texts, voice.vocabulary)
+    unknown = unknown_characters(texts, vocabulary)
     if read_corpus_report(voice).get("unknown_characters") != [*to_plain(unknown)]:
         _report_unknown(unknown, publisher)
     store = _open_features(corpus, options.network, voice, publisher, inbox)
+    vocabulary.remember(texts.values())
     check.take_left_out(scan)
     store, by_hand = _without_unwanted(store, voice)
     rejected = sorted((*corpus.rejected, *store.rejected, *by_hand), key=lambda clip: clip.line)

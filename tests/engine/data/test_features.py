@@ -311,6 +311,22 @@ def test_changed_number_is_detected(dataset: Path, folder: Path, what: str) -> N
     assert len(reports) == 1
 
 
+def test_magnitudes_of_many_hours_are_verified_once(dataset, folder, monkeypatch) -> None:
+    monkeypatch.setattr("engine.data.features._MANY_BYTES", 0)
+    path = folder / f"{opened(dataset, folder).key}.features"
+    content = bytearray(path.read_bytes())
+    content[20_000] ^= 1
+    before = path.stat().st_mtime_ns
+    path.write_bytes(content)
+    os.utime(path, ns=(before, before))
+    assert not was_analysed(dataset, folder)
+    os.utime(path, ns=(before, before + 1))
+    # Text2Mel reads no magnitudes, and does not take them for verified.
+    opened(dataset, folder, magnitudes=False)
+    assert was_analysed(dataset, folder)
+    assert not was_analysed(dataset, folder)
+
+
 def test_verification_can_be_cancelled(dataset: Path, folder: Path) -> None:
     opened(dataset, folder)
     asked: list[bool] = []

@@ -5,7 +5,8 @@ from datetime import datetime, timedelta
 from fake_session import training
 
 from engine.run.snapshot import Phase
-from tui.widgets.status import StallTimer
+from tui.process.headless import line_about
+from tui.widgets.status import StallTimer, money_line
 
 START = datetime(2026, 3, 14, 14, 2)
 
@@ -31,3 +32,10 @@ def test_a_step_or_a_pause_begins_anew():
     slow = training(step=871_206, steps_per_second=0.1)
     heard = [timer.update(slow, after(seconds)) for seconds in (200, 350, 450)]
     assert heard == [None, None, 240]
+
+
+def test_a_warm_up_stands_in_place_of_the_speed():
+    warm = training(warm_up="recording CUDA graph 3")
+    for line in (money_line(warm, None, 140).plain, line_about(warm)):
+        assert "recording CUDA graph 3" in line
+        assert "steps/s" not in line
