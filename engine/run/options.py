@@ -135,6 +135,8 @@ class TrainOptions:
     """Train on clips that the check found errors in, too, where they can be read."""
     tensorboard: bool | None = None
     """Write event files for TensorBoard."""
+    gpus: str = ""
+    """How many GPUs share each batch, or auto, as `--gpus` was given; empty for one process."""
     attended: bool = False
     """A screen is open: wait at the stop for what the person wants next."""
     hold: bool = False

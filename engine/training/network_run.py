@@ -120,6 +120,7 @@ def first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) ->
         voice_folder=voice.folder,
         network=options.network,
         demo=options.demo,
+        gpus=options.gpus,
         # Of weights that there are it is known once they are read.
         preset=settings.preset if preflight.new and options.source is None else "",
         recipe=settings.recipe,
