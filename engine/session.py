@@ -29,7 +29,7 @@ from engine.run.notifier import Notifier
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.stop import StopAt
+from engine.run.stop import NONE, StopAt
 from engine.training.folder_watch import FolderWatch
 from engine.training.network_run import NetworkRun, check_networks, first_snapshot
 from engine.training.spend_recorder import SpendRecorder
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
+_DRAWN_WITHIN = 1.0
+"""Seconds that preparing waits for a screen at most: its terminal may take no output."""
 
 # Seconds between two signs of life while the networks are trained in their own threads.
 _POLL_SECONDS = 1.0
@@ -124,6 +126,7 @@ class Session:
         self._next: SimpleQueue[TrainNext] = SimpleQueue()
         self._changed, self._ended = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=False)
+        self._drawn: threading.Event | None = None
 
     def _take_network(self, network: NetworkName, preflight: Preflight) -> NetworkRun:
         """Take a network into the run: one of its first, or one that is trained next."""
@@ -131,13 +134,19 @@ class Session:
         if all(one.network != network for one in self._publisher.snapshot.both):
             self._publisher.show_other(first_snapshot(options, preflight, self._voice))
         inbox = self._inboxes.open(network)
-        return NetworkRun(options, preflight, self._voice, self._publisher, inbox)
+        run = NetworkRun(options, preflight, self._voice, self._publisher, inbox)
+        run.publisher.update(phase=Phase.PREPARING)  # it may have failed before
+        return run
 
     def _show_screens(self, screens: int, readers: int) -> None:
         self._publisher.update(screens=screens, readers=readers)
 
-    def start(self) -> None:
-        """Start the engine thread, and serve the screens of others; returns at once."""
+    def start(self, drawn: threading.Event | None = None) -> None:
+        """Start the engine thread, and serve the screens of others; returns at once.
+
+        What takes long to import waits a moment for `drawn`, the first picture of a screen.
+        """
+        self._drawn = drawn
         told: list[Note] = []
         for run in self._runs:
             for note in run.preflight.notes:
@@ -228,6 +237,8 @@ class Session:
         # Early: whoever counts on a copy is to see at once that there is none.
         if self._options.mirror is None:
             report_unused_mirror(self._voice, self._publisher)
+        if self._drawn is not None:
+            self._drawn.wait(_DRAWN_WITHIN)
         contexts = []
         for run in self._runs:
             if (context := self._prepare(run)) is None:
@@ -335,14 +346,23 @@ class Session:
 
     def _train_next(self, crew: "Crew") -> None:
         """Prepare and train another network, if that was asked for."""
+        from engine.machine.ranks import Ranks
+
         if self._next.empty():
             return
         command = self._next.get()
         if any(run.network == command.network for run in self._runs):
             return
-        options = replace(self._options, stop=command.rule, source=None, dataset=None)
+        given = self._options
+        lacks_it = not self._voice.checkpoints(command.network)
+        source = (given.source or given.next_source) if lacks_it else None
+        # The budget may have been changed since.
+        options = replace(given, source=source, dataset=None, budget=None)
         try:
-            preflight = check_options(options.of(command.network))
+            if Ranks.of_this_process is not None:
+                raise InputError("several GPUs train one network; end the run, and train it next")
+            own = replace(options.of(command.network), stop=command.rule or NONE)
+            preflight = check_options(own)
             run = self._take_network(command.network, preflight)
         except VoicecoachError as error:
             self._publisher.event(f"{NETWORK_TITLES[command.network]}: {error}", "error")

@@ -1,5 +1,6 @@
 """The Textual app: polls the run's snapshot and shows it."""
 
+import gc
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from functools import partial
@@ -101,6 +102,8 @@ class VoicecoachApp(App[ExitReason]):
         self._key_order = KeyOrder(self, super().on_event, self._takes_keys)
         self.before_suspension: Callable[[], object] = lambda: None
         """Is called before Ctrl+Z stops this process."""
+        self.after_first_picture: Callable[[], object] = lambda: None
+        """Is called once the screen has been drawn."""
         self._key_reported = -inf
         self._ran = False
         """Whether the screen has seen the run make steps, or wait for more."""
@@ -128,11 +131,19 @@ class VoicecoachApp(App[ExitReason]):
     def on_ready(self) -> None:
         self.theme_changed_signal.subscribe(self, self._remember_theme)
         self.poll()
+        self.call_after_refresh(self._end_start)
         # After what the run has told so far: a log of one line shows the newest.
         for note in self._notes:
             self.run_screen.say(note)
         self.set_interval(_POLL_SECONDS, self.poll)
         self.set_interval(_POLL_SECONDS, self._key_order.go_on)
+
+    def _end_start(self) -> None:
+        """Let the engine begin, and collect garbage, but nothing that was imported so far."""
+        self.after_first_picture()
+        if not gc.isenabled():
+            gc.freeze()
+            gc.enable()
 
     def _remembered_theme(self) -> str:
         try:

@@ -2,8 +2,8 @@
 
 import logging
 from collections import deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from threading import Condition, Thread
 from typing import Self
@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from engine.data.frames import Frames
+from engine.data.resident import ResidentFrames, resident_bytes
 from engine.machine.background import repeat
-from engine.machine.device import use_in_this_thread
+from engine.machine.device import is_out_of_memory, spare_memory, use_in_this_thread
 
 _log = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ _log = logging.getLogger(__name__)
 _LENGTH_BLUR = 0.1
 # Batches made ahead of the step that takes them.
 _AHEAD = 4
+
+_Windows = Sequence[tuple[int, int]]
+"""First coarse frame of each clip that is taken, and the one behind the last."""
 
 
 @dataclass(frozen=True)
@@ -35,20 +39,22 @@ class Batch:
     text_lengths: Tensor
     """`(B,)` int64."""
     mel: Tensor
-    """Coarse mel, 0 for padding, `(B, T, n_mels)` float32."""
+    """Coarse mel, 0 for padding, `(B, T, n_mels)` float32; float16 until it is on the device."""
     frame_lengths: Tensor
     """Coarse frames, `(B,)` int64."""
     magnitude: Tensor | None = None
-    """For SSRN, 0 for padding, `(B, 4T, n_bins)` float32."""
+    """For SSRN, 0 for padding, `(B, 4T, n_bins)`, in the precision of `mel`."""
+    resident: ResidentFrames | None = None
+    """Where the device has the features already: `mel` are then places in them, `(B, T)` int64."""
 
     def staged(self, device: torch.device) -> "Batch":
         """Return the batch in pinned memory for a GPU, which copies it in the background.
 
         No memory of the device is taken. Where the host can pin no more, the batch stays as it is,
-        and `to` waits for the copy.
+        and `to` waits for the copy. For a CPU the numbers are widened.
         """
         if device.type == "cpu":
-            return self
+            return self.to(device)
         try:
             return self.each(Tensor.pin_memory)
         except RuntimeError as error:
@@ -56,10 +62,15 @@ class Batch:
             return self
 
     def to(self, device: torch.device) -> "Batch":
-        """Return the batch on a device; from pinned memory, without waiting for the copy."""
-        if device.type == "cpu":
-            return self
-        return self.each(lambda tensor: tensor.to(device, non_blocking=True))
+        """Return the batch on a device; from pinned memory, without waiting for the copy.
+
+        Features come in 16 bits, as they are on disk, and are widened there.
+        """
+        moved = self.each(lambda tensor: _widened(tensor.to(device, non_blocking=True)))
+        if self.resident is None:
+            return moved
+        mel, magnitude = self.resident.mel(moved.mel), self.resident.magnitude(moved.mel)
+        return replace(moved, mel=mel, magnitude=magnitude, resident=None)
 
     def each(self, change: Callable[[Tensor], Tensor]) -> "Batch":
         """Return a batch of all tensors changed alike."""
@@ -69,7 +80,12 @@ class Batch:
             change(self.mel),
             change(self.frame_lengths),
             None if self.magnitude is None else change(self.magnitude),
+            self.resident,
         )
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.dtype == torch.float16 else tensor
 
 
 @lru_cache(maxsize=8)
@@ -107,6 +123,8 @@ class BatchSource:
         self._batch_size = min(batch_size, len(texts))
         self._crop_frames = crop_frames
         self._seed = seed
+        self.resident: ResidentFrames | None = None
+        """The features on the device, which gathers batches itself; see `keep_on`."""
         self._salt: tuple[int, ...] = ()
         self._epoch_order = lru_cache(maxsize=2)(self._order_of_epoch)
 
@@ -134,31 +152,60 @@ class BatchSource:
         order = np.argsort(-self._lengths, kind="stable")[: self._batch_size]
         return self.gather(self._clips[order], np.random.default_rng(self._seed))
 
+    def keep_on(self, device: torch.device) -> None:
+        """Have batches gathered on a GPU from now on, if it has room for the features to spare."""
+        if resident_bytes(self._store, magnitudes=self._magnitudes) > spare_memory(device):
+            return
+        try:
+            self.resident = ResidentFrames(self._store, device, magnitudes=self._magnitudes)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            _log.info("no room for the features on %s: %s", device, error)
+
     def gather(self, clips: NDArray[np.int64], rng: np.random.Generator | None = None) -> Batch:
         """Pad the clips with these numbers together; with `rng`, crop at random for SSRN."""
         windows = [self._window(int(i), rng) for i in clips]
-        frames = max(end - start for start, end in windows)
         texts = [self._texts[int(i)] for i in clips]
         text = np.zeros((len(clips), max(map(len, texts))), np.int64)
-        audio = self._store.audio
-        mel = np.zeros((len(clips), frames, audio.n_mels), np.float32)
-        magnitude = None
-        if self._magnitudes:
-            magnitude = np.zeros((len(clips), frames * audio.reduction, audio.n_bins), np.float32)
-        for row, (i, (start, end)) in enumerate(zip(clips, windows, strict=True)):
-            text[row, : len(texts[row])] = texts[row]
-            mel[row, : end - start] = self._store.coarse_mel(int(i))[start:end]
-            if magnitude is not None:
-                r = audio.reduction
-                fine = self._store.magnitude(int(i))[start * r : end * r]
-                magnitude[row, : (end - start) * r] = fine
+        for row, symbols in enumerate(texts):
+            text[row, : len(symbols)] = symbols
+        given = self._places if self.resident else self._features
+        mel, magnitude = given(clips, windows)
         return Batch(
             torch.from_numpy(text),
             torch.tensor([len(t) for t in texts]),
             torch.from_numpy(mel),
             torch.tensor([end - start for start, end in windows]),
             None if magnitude is None else torch.from_numpy(magnitude),
+            self.resident,
         )
+
+    def _features(
+        self, clips: NDArray[np.int64], windows: _Windows
+    ) -> tuple[NDArray[np.float16], NDArray[np.float16] | None]:
+        """The mels, and perhaps the magnitudes, of windows of clips."""
+        audio, rows, frames = self._store.audio, len(clips), _longest(windows)
+        mel = np.zeros((rows, frames, audio.n_mels), np.float16)
+        magnitude, r = None, audio.reduction
+        if self._magnitudes:
+            magnitude = np.zeros((rows, frames * r, audio.n_bins), np.float16)
+        for row, (i, (start, end)) in enumerate(zip(clips, windows, strict=True)):
+            mel[row, : end - start] = self._store.coarse_mel(int(i))[start:end]
+            if magnitude is not None:
+                fine = self._store.magnitude(int(i))[start * r : end * r]
+                magnitude[row, : (end - start) * r] = fine
+        return mel, magnitude
+
+    def _places(
+        self, clips: NDArray[np.int64], windows: _Windows
+    ) -> tuple[NDArray[np.int64], None]:
+        """Where `ResidentFrames` has the frames of windows of clips."""
+        places = np.zeros((len(clips), _longest(windows)), np.int64)
+        for row, (i, (start, end)) in enumerate(zip(clips, windows, strict=True)):
+            first = 1 + self._store.spans[i, 0] // self._store.audio.reduction
+            places[row, : end - start] = np.arange(first + start, first + end)
+        return places, None
 
     def _window(self, clip: int, rng: np.random.Generator | None) -> tuple[int, int]:
         """First and last coarse frame of what is taken of a clip."""
@@ -177,6 +224,10 @@ class BatchSource:
         by_length = chosen[np.argsort(blurred, kind="stable")].reshape(-1, self._batch_size)
         shuffled: NDArray[np.int64] = self._clips[rng.permutation(by_length, axis=0)]
         return shuffled
+
+
+def _longest(windows: _Windows) -> int:
+    return max(end - start for start, end in windows)
 
 
 class Prefetcher:

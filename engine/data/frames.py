@@ -30,6 +30,16 @@ class Frames:
         offset = self._magnitude.nbytes
         self._mel = np.memmap(path, np.float16, "r", offset=offset, shape=shape)
 
+    @property
+    def coarse_mels(self) -> NDArray[np.float16]:
+        """The coarse mels of all clips in the file, `(coarse frames, n_mels)`, read-only."""
+        return self._mel
+
+    @property
+    def coarse_magnitudes(self) -> NDArray[np.float16]:
+        """Their magnitudes, those of a coarse frame in one row, read-only."""
+        return self._magnitude.reshape(len(self._mel), -1)
+
     def coarse_mel(self, i: int) -> NDArray[np.float16]:
         """Every `reduction`-th mel frame of clip i, `(T / reduction, n_mels)`, read-only."""
         start, end = self.spans[i] // self.audio.reduction

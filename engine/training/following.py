@@ -27,7 +27,7 @@ from engine.networks.specs import read_spec
 from engine.run.publisher import Publisher
 from engine.run.recipe import Recipe
 from engine.serialization import from_msgpack, to_msgpack, to_plain
-from engine.training.learner import Learner
+from engine.training.rank_learner import RankLearner
 from engine.training.training_data import TrainingData
 from engine.voice.folder import Voice
 
@@ -57,12 +57,12 @@ class Plan:
     spans: list[tuple[int, int]]
     """First frame of each clip, and the one behind its last."""
 
-    def learner(self, device: torch.device) -> Learner:
+    def learner(self, device: torch.device) -> RankLearner:
         """Make a learner for a rank that follows; nobody speaks with its EMA, so it has none."""
         recipe = replace(self.recipe, ema_decay=None)
         spec, precision = read_spec(self.network, self.spec), getattr(torch, self.precision)
         given: dict[str, Any] = {"precision": precision, "seed": self.seed, "limits": self.limits}
-        return Learner(spec, recipe, device=device, **given)
+        return RankLearner(spec, recipe, device=device, **given)
 
     def batches(self, store: Frames) -> BatchSource:
         """Make the batches that rank 0 makes, too."""
@@ -87,7 +87,7 @@ class Plan:
 
 
 def lead(
-    ranks: Ranks, learner: Learner, voice: Voice, network: NetworkName, data: TrainingData
+    ranks: Ranks, learner: RankLearner, voice: Voice, network: NetworkName, data: TrainingData
 ) -> None:
     """As rank 0, have the others prepare; from here on, the learner's steps are those of all.
 
@@ -112,7 +112,7 @@ def lead(
     ranks.share_bytes(to_msgpack(plan))
     _open_features(ranks, plan)
     ranks.use_devices()
-    learner.lead(ranks)
+    learner.join(ranks)
 
 
 def report_ranks(ranks: Ranks, publisher: Publisher) -> None:
@@ -140,7 +140,7 @@ def follow(ranks: Ranks) -> None:
     make_repeatable(ranks.device)
     ranks.use_devices()
     learner, batches = plan.learner(ranks.device), plan.batches(store)
-    learner.ranks = ranks
+    learner.join(ranks)
     learner.probe_memory(batches.longest())
     with Prefetcher(batches, ranks.device) as prefetcher:
         try:

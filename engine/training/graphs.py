@@ -26,9 +26,9 @@ _log = logging.getLogger(__name__)
 
 MAX_GRAPHS = 64
 """Each takes some megabytes; what they compute with is shared."""
-# A shape that comes back is worth a graph. Its first step has also loaded the kernels, which
-# cannot be done while recording.
-_TIMES_SEEN = 2
+TIMES_SEEN = 2
+"""A shape that comes back is worth a graph. Its first step has also loaded the kernels, which
+cannot be done while recording."""
 
 _Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 """Of the tensors of a batch, by name."""
@@ -161,7 +161,7 @@ class StepGraphs:
     def _is_worth_one(self, shapes: _Shapes) -> bool:
         self._seen[shapes] += 1
         room = self._recorder is not None and len(self._graphs) < MAX_GRAPHS
-        return room and self._seen[shapes] >= _TIMES_SEEN
+        return room and self._seen[shapes] >= TIMES_SEEN
 
     def _record(
         self, batch: Batch, shapes: _Shapes, noise: Noise, weights: Weights | None

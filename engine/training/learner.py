@@ -15,13 +15,19 @@ from engine.data.batches import Batch
 from engine.data.clips import Limits
 from engine.evaluation.losses import LossParts, Output, Weights, loss_of, split, weights_of
 from engine.machine.device import free_memory, is_out_of_memory
-from engine.machine.ranks import Order, Ranks
 from engine.networks.build import build_network
 from engine.networks.dropout import Rows, dropout_seed, random_numbers, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.text2mel import Text2Mel
 from engine.run.recipe import Recipe, learning_rate
-from engine.training.graphs import CudaRecorder, Noise, Recorder, StepGraphs, graphs_for
+from engine.training.graphs import (
+    TIMES_SEEN,
+    CudaRecorder,
+    Noise,
+    Recorder,
+    StepGraphs,
+    graphs_for,
+)
 from engine.training.loss_scale import LossScale
 from engine.training.optimizer import Adam, FiniteGuard, Skips, Vector, clip, move_unless
 
@@ -73,8 +79,8 @@ class Learner:
         # What other processes learn of a step goes together: the gradients and, behind them, the
         # losses.
         self._gradients = self._weights.like(tail=len(LossParts._fields))
-        self.ranks: Ranks | None = None
-        """The processes that share each batch, if there are several; see `agree`."""
+        # The number of this process among those that share each batch, and how many do.
+        self._share = 0, 1
         self._scale = LossScale(device) if precision == torch.float16 else None
         self._optimizer = Adam(self._weights, recipe.betas, self._scale)
         # Updates since Adam's moments were zero; counted here so that no step waits for the device.
@@ -120,32 +126,6 @@ class Learner:
         """
         with self._updating:
             self._restore(checkpoint)
-        if self.ranks is not None:
-            self.lead(self.ranks)
-
-    def lead(self, ranks: Ranks) -> None:
-        """As rank 0, make steps together with others from here on: give them the state of now."""
-        self.ranks = ranks
-        ranks.order(Order("take state"))
-        self.agree()
-
-    def agree(self) -> None:
-        """Take over from rank 0 all that the next steps depend on; all ranks call it.
-
-        Raises:
-            RankLostError: one of them has ended.
-        """
-        assert self.ranks is not None
-        ours = self.base_step, self.optimizer_start_step, self._updates
-        self.base_step, self.optimizer_start_step, self._updates = self.ranks.share(ours)
-        self.ranks.share_tensors([self._weights.flat, *self._optimizer.tensors])
-        self._refresh()
-
-    def follow(self, order: Order, batch: Batch) -> None:
-        """Make the step that rank 0 has ordered, on this rank's share of its batch."""
-        self.recovery = Recovery(rate_factor=order.rate_factor, salt=order.salt)
-        self._updates = order.updates
-        self.step(batch, order.step)
 
     def _restore(self, checkpoint: Checkpoint | None) -> None:
         self._optimizer.reset()
@@ -169,13 +149,7 @@ class Learner:
         Where the loss or a gradient is not finite, weights, optimizer state and EMA stay as they
         are; `take_skips` counts such steps.
         """
-        if self.ranks is not None and self.ranks.leads:
-            recovery = self.recovery
-            given = step, self._updates, recovery.salt, recovery.rate_factor
-            self.ranks.order(Order("step", *given))
-        losses = self._compute_gradients(batch, step)
-        if self.ranks is not None:
-            losses = self._sum_of_ranks(losses, self.ranks)
+        losses = self._gradients_of_step(batch, step)
         if self._scale is not None:
             self._scale.unscale(self._gradients.flat)
         bounds = clip(self._gradients.flat, self.recipe.clip_value)
@@ -191,6 +165,9 @@ class Learner:
             self._step = step
         return losses
 
+    def _gradients_of_step(self, batch: Batch, step: int) -> LossParts:
+        return self._compute_gradients(batch, step)
+
     def probe_memory(self, batch: Batch) -> None:
         """Compute the gradients of a batch and drop them, to see now whether the memory suffices.
 
@@ -200,8 +177,10 @@ class Learner:
             RuntimeError, MemoryError: not even a single clip fits.
         """
         devices = [] if self.device.type == "cpu" else [self.device]
-        with torch.random.fork_rng(devices):
-            self._compute_gradients(batch, 0)
+        # The graph of the longest batch comes first: what it takes is enough for all others.
+        for _ in range(TIMES_SEEN if self.graphs else 1):
+            with torch.random.fork_rng(devices):
+                self._compute_gradients(batch, 0)
 
     def _compute_gradients(self, batch: Batch, step: int) -> LossParts:
         """Compute the gradients of a batch, and return its losses.
@@ -227,13 +206,11 @@ class Learner:
         # draws the same, in however many micro-batches.
         seed = dropout_seed(self._seed, self.recovery.salt, step)
         noise = partial(random_numbers, seed, device=self.device)
-        whole = self.micro_batches == 1 and self.ranks is None
+        whole = self.micro_batches == 1 and self._share == (0, 1)
         parts: Sequence[tuple[Rows | None, Batch]] = [(None, batch)]
         if not whole:
             self._gradients.flat.zero_()
-            place = self.ranks and self.ranks.place
-            share = (place.rank, place.ranks) if place else (0, 1)
-            parts = split(batch, self.micro_batches, *share)
+            parts = split(batch, self.micro_batches, *self._share)
         total: LossParts | None = None
         for rows, part in parts:
             weights = None if whole else weights_of(part, batch, self.recipe)
@@ -257,15 +234,6 @@ class Learner:
         total.backward()  # type: ignore[no-untyped-call]
         self._collect(torch._foreach_copy_ if weights is None else torch._foreach_add_)
         return losses.detached()
-
-    @torch.no_grad()
-    def _sum_of_ranks(self, losses: LossParts, ranks: Ranks) -> LossParts:
-        """Add up the gradients of all ranks, and return the sums of their losses."""
-        self._gradients.tail.copy_(losses.stacked())
-        ranks.sum(self._gradients.whole)
-        total, l1, divergence, attention = self._gradients.tail.clone()
-        guided = attention if isinstance(self.network, Text2Mel) else None
-        return LossParts(total, l1, divergence, guided)
 
     @torch.no_grad()
     def _collect(self, into: Callable[[list[Tensor], list[Tensor]], object]) -> None:

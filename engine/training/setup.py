@@ -18,9 +18,9 @@ from engine.errors import InputError, VoicecoachError
 from engine.files import sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
+    choose_threads,
     describe_device,
     explains_lack_of_memory,
-    leave_a_core_for_the_screen,
     make_repeatable,
     possible_precisions,
     slow_precision,
@@ -42,6 +42,7 @@ from engine.training.following import lead, report_ranks
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
 from engine.training.precision import PrecisionChoice
+from engine.training.rank_learner import RankLearner
 from engine.training.training_data import load_training_data
 from engine.voice.folder import SETTINGS, Voice
 from engine.voice.layout import is_exposed
@@ -134,7 +135,7 @@ def _prepare(
         publisher.warn(slow)
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
     batches.reseed(learner.recovery.salt)
-    if (ranks := Ranks.of_this_process) is not None:
+    if isinstance(learner, RankLearner) and (ranks := Ranks.of_this_process) is not None:
         lead(ranks, learner, voice, network, data)
         report_ranks(ranks, publisher)
     _probe_memory(learner, batches, publisher)
@@ -211,7 +212,7 @@ def _prepare_device(
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
-    leave_a_core_for_the_screen()
+    choose_threads()
     make_repeatable(device)
     name, ranks = describe_device(device), Ranks.of_this_process
     publisher.update(device=f"{ranks.place.ranks} × {name}" if ranks else name)
@@ -275,6 +276,7 @@ def _probe_memory(learner: Learner, batches: BatchSource, publisher: Publisher) 
     publisher.update(progress=Progress("trying the longest batch", 0, 1))
     with explains_lack_of_memory(learner.device, "for a single one of the longest clips"):
         learner.probe_memory(batches.longest())
+    batches.keep_on(learner.device)
     if learner.micro_batches > 1:
         publisher.event(micro_batches_notice(learner), "warning")
 
@@ -288,7 +290,8 @@ def _make_learner(
     precision: torch.dtype,
 ) -> Learner:
     settings = voice.settings
-    learner = Learner(
+    kind = RankLearner if Ranks.of_this_process else Learner
+    learner = kind(
         replace(
             spec,
             dropout=settings.dropout,

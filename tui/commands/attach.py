@@ -1,5 +1,6 @@
 """`voicecoach attach`: opens a screen on a run."""
 
+import gc
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ def attach(
     ascii_only: AsciiOption = None,
 ) -> int:
     """Open a screen on a running training; up to 32 screens can be open at once."""
+    gc.disable()  # until the first picture
     from tui.process.run import attach_with_screen
     from tui.process.terminal import has_terminal
 

@@ -1,5 +1,6 @@
 """`voicecoach train`: trains a new voice or continues an existing one."""
 
+import gc
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -220,6 +221,7 @@ def train(
         recipe=recipe,
         precision=precision,
         device=device,
+        gpus="" if gpus is None or device == "cpu" else gpus,
         stop=None if stop_at is None else parse_stop_option(stop_at),
         ssrn_stop=None if ssrn_stop_at is None else parse_stop_option(ssrn_stop_at),
         stop_when=stop_when or "",
@@ -312,6 +314,7 @@ def run_training(
 
         return train_as_rank(here, make_options, device)
     if not headless and has_terminal():
+        gc.disable()  # until the first picture
         from tui.process.run import train_with_screen
 
         return train_with_screen(make_options, ascii_only=ascii_only)

@@ -5,7 +5,6 @@ Everything here may wait for another process for a few seconds: screens call it 
 
 import contextlib
 import fcntl
-import http.client
 import json
 import logging
 import os
@@ -52,6 +51,8 @@ class Page:
             InputError: the page refuses; says why.
             EngineError: it does not answer.
         """
+        import http.client  # late: no screen waits for it
+
         try:
             connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_WITHIN)
             with contextlib.closing(connection):

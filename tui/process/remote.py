@@ -18,8 +18,8 @@ from engine.files import absolute_path
 _TMUX_SECONDS = 1.0
 """How long tmux may take to answer."""
 _SSH_PORT = 22
-# No shell takes letters of any script, or their accents and vowel signs, for its own signs.
-_SAFE = re.compile("([^\\w@%+=:,./\x80-\U0010ffff-])")
+# Of ASCII what a shell may take for its own signs; it takes no letter of another script for one.
+_UNSAFE = re.compile(r"([\x00-$&-*;<>?\[-^`{-\x7f])")
 _SCREEN_STRING = 200
 """Bytes that every version of GNU screen passes on in one string."""
 
@@ -57,14 +57,14 @@ class Host:
         # Escaped for the shell on this side, too: both scp's old protocol, which asks that shell,
         # and SFTP, which expands patterns itself, take a backslash and no quotes.
         sources = (
-            self._with_user(address) + ":" + _SAFE.sub(r"\\\1", str(absolute_path(path)))
+            self._with_user(address) + ":" + _UNSAFE.sub(r"\\\1", str(absolute_path(path)))
             for path in paths
         )
         return " ".join(["scp", *self._port("-P"), *map(shlex.quote, sources), "."])
 
     def player_line(self, path: Path) -> str:
         """Write the command that plays a sound of this host there, without a copy of it."""
-        command = "cat " + _SAFE.sub(r"\\\1", str(absolute_path(path)))
+        command = "cat " + _UNSAFE.sub(r"\\\1", str(absolute_path(path)))
         words = ["ssh", *self._port("-p"), shlex.quote(self._with_user(self.address))]
         return " ".join([*words, shlex.quote(command), "| ffplay -nodisp -autoexit -"])
 

@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from threading import Event
 from typing import Literal
 
 from engine.attach.client import RemoteSession
@@ -56,7 +57,7 @@ def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: b
     session = Session(options)
     log = open_log(options.voice_folder, options.notify)
     screen = Screen(terminal, front, session, log, ascii_only=ascii_only)
-    closed = screen.show(session.start)
+    closed = screen.show(lambda: session.start(screen.drawn))
     if closed == "hung up":
         session.send(ScreenDetached())
         screen.let_go()
@@ -194,6 +195,8 @@ class Screen:
             notes=[f"drawing in ASCII: {why}; --no-ascii draws everything"] if why else [],
         )
         self._app: VoicecoachApp = self._make_app()
+        self.drawn = Event()
+        """Is set once the first picture is on the screen."""
         self._failures: list[float] = []
         self._is_to_close = False
         self._open = True
@@ -259,6 +262,7 @@ class Screen:
     def _show_once(self, log: int) -> Closed:
         app, terminal, raised, printed = self._app, self.terminal, False, io.StringIO()
         app.before_suspension = self.front.suspend
+        app.after_first_picture = self.drawn.set
         with terminal.drawn_on(log):
             if not os.environ.get("VOICECOACH_DEBUG"):
                 # Textual prints the traceback of a failed screen here.

@@ -10,7 +10,6 @@ import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -82,6 +81,8 @@ def parse_time(value: object, what: str) -> float:
     Raises `OddReplyError` where it is neither.
     """
     if isinstance(value, str) and len(value) < 100:
+        from email.utils import parsedate_to_datetime  # late: few clouds write such times
+
         for parse in (datetime.fromisoformat, parsedate_to_datetime):
             with contextlib.suppress(ValueError, TypeError, IndexError, OverflowError):
                 moment = parse(value)

@@ -10,6 +10,7 @@ import torch
 from engine.data.batches import BatchSource, Prefetcher
 from engine.data.clips import Limits, scan_corpus, usable_clips
 from engine.data.features import FeatureStore
+from engine.evaluation.losses import split
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
 VOCABULARY = Vocabulary(BBC_SYMBOLS)
@@ -37,10 +38,13 @@ def source(store, **changes):
 
 
 def same(one, other):
+    """Whether batches are the same on the device, to the bit."""
+    one, other = vars(one.to(CPU)), vars(other.to(CPU))
+    given = {name: tensor for name, tensor in one.items() if tensor is not None}
     return all(
-        torch.equal(getattr(one, name), getattr(other, name))
-        for name in ("text", "text_lengths", "mel", "frame_lengths")
-    )
+        torch.equal(tensor, other[name]) and tensor.dtype == other[name].dtype
+        for name, tensor in given.items()
+    ) and given.keys() == {name for name, tensor in other.items() if tensor is not None}
 
 
 def names(batch):
@@ -106,6 +110,38 @@ def test_padding_is_zero_and_the_rest_is_the_clip(store):
         np.testing.assert_array_equal(batch.magnitude[row, : 4 * frames], store.magnitude(clip))
         assert not batch.mel[row, frames:].any()
         assert not batch.magnitude[row, 4 * frames :].any()
+
+
+@pytest.mark.parametrize("magnitudes", [False, True])
+@pytest.mark.parametrize("crop_frames", [None, 8])
+def test_batches_gathered_on_the_device_are_the_same(store, monkeypatch, magnitudes, crop_frames):
+    settings = {"magnitudes": magnitudes, "crop_frames": crop_frames}
+    # As after clips were left out: their features stay in the file.
+    fewer = store.without([store.clips[2].clip_id])
+    host, device = source(fewer, **settings), source(fewer, **settings)
+    device.keep_on(CPU)
+    assert device.resident is None
+    monkeypatch.setattr("engine.data.batches.spare_memory", lambda device: 2**30)
+    monkeypatch.setattr("engine.data.resident._PIECE", 2**14)
+    device.keep_on(CPU)
+    for step in (1, 2, 40):
+        places = device.batch(step)
+        assert places.mel.dtype == torch.int64
+        assert places.magnitude is None
+        assert same(places, host.batch(step))
+        assert places.to(CPU).mel.dtype == torch.float32
+    for (_, one), (_, other) in zip(
+        split(device.batch(3), 3), split(host.batch(3), 3), strict=True
+    ):
+        assert same(one, other)
+
+    def refuse(*given, **settings):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("engine.data.batches.ResidentFrames", refuse)
+    again = source(fewer, **settings)
+    again.keep_on(CPU)
+    assert same(again.batch(1), host.batch(1))
 
 
 @pytest.mark.slow

@@ -113,7 +113,7 @@ def test_the_held_out_loss_is_that_of_training(make_voice, tmp_path, network):
     texts = {i: voice.vocabulary.indices(store.clips[i].text) for i in numbers}
     batch = BatchSource(
         store, texts, magnitudes=True, batch_size=16, crop_frames=None, seed=1
-    ).gather(np.array(numbers))  # fmt: skip
+    ).gather(np.array(numbers)).to(torch.device("cpu"))  # fmt: skip
     checkpoint = load_checkpoint(voice.newest(network).path)
     learner = Learner(
         checkpoint.spec, recipe_named("standard"), device=torch.device("cpu"),

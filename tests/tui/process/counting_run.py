@@ -75,7 +75,7 @@ class CountingSession:
         self._paused = False
         self._write("attended", str(options.attended))
 
-    def start(self) -> None:
+    def start(self, drawn: object = None) -> None:
         self._server.start()
         self._thread.start()
         if os.environ.get("COUNTING_HANGS"):
