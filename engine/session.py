@@ -29,7 +29,7 @@ from engine.run.notifier import Notifier
 from engine.run.options import MAX_WAIT_SECONDS, TrainOptions
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.stop import StopAt
+from engine.run.stop import NONE, StopAt
 from engine.training.folder_watch import FolderWatch
 from engine.training.network_run import NetworkRun, check_networks, first_snapshot
 from engine.training.spend_recorder import SpendRecorder
@@ -134,7 +134,9 @@ class Session:
         if all(one.network != network for one in self._publisher.snapshot.both):
             self._publisher.show_other(first_snapshot(options, preflight, self._voice))
         inbox = self._inboxes.open(network)
-        return NetworkRun(options, preflight, self._voice, self._publisher, inbox)
+        run = NetworkRun(options, preflight, self._voice, self._publisher, inbox)
+        run.publisher.update(phase=Phase.PREPARING)  # it may have failed before
+        return run
 
     def _show_screens(self, screens: int, readers: int) -> None:
         self._publisher.update(screens=screens, readers=readers)
@@ -344,14 +346,23 @@ class Session:
 
     def _train_next(self, crew: "Crew") -> None:
         """Prepare and train another network, if that was asked for."""
+        from engine.machine.ranks import Ranks
+
         if self._next.empty():
             return
         command = self._next.get()
         if any(run.network == command.network for run in self._runs):
             return
-        options = replace(self._options, stop=command.rule, source=None, dataset=None)
+        given = self._options
+        lacks_it = not self._voice.checkpoints(command.network)
+        source = (given.source or given.next_source) if lacks_it else None
+        # The budget may have been changed since.
+        options = replace(given, source=source, dataset=None, budget=None)
         try:
-            preflight = check_options(options.of(command.network))
+            if Ranks.of_this_process is not None:
+                raise InputError("several GPUs train one network; end the run, and train it next")
+            own = replace(options.of(command.network), stop=command.rule or NONE)
+            preflight = check_options(own)
             run = self._take_network(command.network, preflight)
         except VoicecoachError as error:
             self._publisher.event(f"{NETWORK_TITLES[command.network]}: {error}", "error")

@@ -50,7 +50,9 @@ def demo_options(options: TrainOptions) -> TrainOptions:
     """
     folder, network = options.voice_folder, options.network
     corpus = folder / "corpus"
-    options = replace(options, demo=True, stop=options.stop or _own_stop(folder, network))
+    voice = demo_assets() / "voice"
+    own_stop = options.stop or _own_stop(folder, network)
+    options = replace(options, demo=True, stop=own_stop, next_source=voice)
     if not Voice.exists(folder):
         # A demo that was refused, for example for its stop, leaves its corpus.
         left = (corpus.name, LOCK_NAME)
@@ -65,11 +67,11 @@ def demo_options(options: TrainOptions) -> TrainOptions:
             _copy_corpus(demo_assets() / "corpus", corpus)
         finally:
             lock.release()
-        return replace(options, dataset=corpus, source=demo_assets() / "voice")
+        return replace(options, dataset=corpus, source=voice)
     if list_checkpoints(folder / network / "checkpoints"):
         return options
     # It ended before it had its weights, or trains its other network for the first time.
-    return replace(options, source=demo_assets() / "voice")
+    return replace(options, source=voice)
 
 
 def _own_stop(folder: Path, network: NetworkName) -> StopRule | None:

@@ -76,27 +76,31 @@ class Sync:
         self._verified: set[str] = set()
         """Small files in the mirror that are known to be as they were sent."""
 
-    @property
-    def safe_step(self) -> int | None:
-        """The newest step there of the network that is trained; None without checkpoints."""
-        return self._index.newest_step(self._networks[0])
+    def safe_step(self, network: NetworkName | None = None) -> int | None:
+        """The newest step there of the network that is trained, or of one; None without any."""
+        return self._index.newest_step(network or self._networks[0])
 
     def missing(self) -> list[tuple[NetworkName, CheckpointEntry]]:
-        """The checkpoints to send, newest first; not those that are about to be pruned here.
+        """The checkpoints to send, not those that are about to be pruned here.
+
+        The newest of both networks come first, then the others, newest first.
 
         Raises `EngineError` where the voice folder is gone, or cannot be reached.
         """
         self._voice.locate()
-        missing = []
+        newest, missing = [], []
         for network in self._networks:
             found = self._voice.checkpoints(network)
             pruned = self._superseded(network, {entry.step for entry in found}) or ()
-            missing += [
+            wanted = [
                 (network, entry)
                 for entry in reversed(found)
                 if entry.step not in pruned and not self._is_safe(network, entry)
             ]
-        return missing
+            there = [one for one in wanted if one[1] == found[-1]]
+            newest += there
+            missing += wanted[len(there) :]
+        return newest + missing
 
     def send_checkpoint(self, network: NetworkName, entry: CheckpointEntry) -> None:
         """Send a checkpoint and the small files of the voice; the manifest comes last.

@@ -24,7 +24,7 @@ from engine.mirror.lease import Lease, LeaseLostError, MarkerLostError
 from engine.mirror.store import Store, backoff, open_store
 from engine.mirror.sync import GoneError, Sync
 from engine.run.options import TrainOptions
-from engine.run.publisher import Publisher
+from engine.run.publisher import NetworkPublisher, Publisher
 from engine.run.snapshot import MirrorState
 from engine.voice.folder import Voice
 
@@ -239,10 +239,10 @@ class Uploader:
             start = time.monotonic()
             with contextlib.suppress(GoneError):
                 sync.send_checkpoint(*missing[0])
-                self._show(safe_step=sync.safe_step, seconds=time.monotonic() - start)
+                self._show(safe_step=sync.safe_step(), seconds=time.monotonic() - start)
                 sent = True
                 sync.send_small_files()
-        self._show(pending=0, safe_step=sync.safe_step)
+        self._show(pending=0, safe_step=sync.safe_step())
         if sent:
             sync.remove_superseded()
         sync.send_small_files(now=self._sends_spend)
@@ -271,6 +271,9 @@ class Uploader:
         if state != self._state:
             self._state = state
             self._publisher.update(mirror=state)
+            if self._publisher.snapshot.other is not None and self._sync is not None:
+                own = replace(state, safe_step=self._sync.safe_step("ssrn"))
+                NetworkPublisher(self._publisher, "ssrn").update(mirror=own)
 
     def _warn(self, text: str) -> None:
         self._publisher.event(text, "warning")

@@ -165,7 +165,8 @@ class _AtOnce(Function):
             of_norm[0] * norm_weight, both, both.shape[-1:], mean, rstd, None, None,
             [True, False, False],
         )[0].flatten(2)  # fmt: skip
-        of_x, taps = torch.sub(gradient, of_candidate), Taps(weight, *ctx.places)
+        of_x = torch.sub(gradient, of_candidate, out=x.new_empty(x.shape))
+        taps = Taps(weight, *ctx.places)
         of = gradients_of([of_both], kept, x.shape, taps, wants_x=False)
         add_gradient_of_x(of_both, taps, of_x)
         return of_x, of.weight, of.bias, of_weights, of_biases, None, None, None, None

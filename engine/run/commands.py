@@ -108,7 +108,7 @@ class TrainNext(msgspec.Struct, frozen=True, tag=True):
 
     network: NetworkName
     rule: StopRule | None = None
-    """When to stop it; None for its stored stop, or none."""
+    """When to stop it; None trains it without a stop."""
 
 
 class ScreenDetached(msgspec.Struct, frozen=True, tag=True):

@@ -99,6 +99,8 @@ class TrainOptions:
     """Train SSRN too, beside Text2Mel, which `network` then names."""
     source: Path | None = None
     """A voice, an export or a checkpoint whose weights a new voice starts from."""
+    next_source: Path | None = None
+    """The same for a network that is trained next in the run, where the voice has none."""
     source_step: StepChoice | None = None
     """Which checkpoint of the source's network; None for its newest."""
     vocabulary: str | None = None
@@ -133,6 +135,8 @@ class TrainOptions:
     """Train on clips that the check found errors in, too, where they can be read."""
     tensorboard: bool | None = None
     """Write event files for TensorBoard."""
+    gpus: str = ""
+    """How many GPUs share each batch, or auto, as `--gpus` was given; empty for one process."""
     attended: bool = False
     """A screen is open: wait at the stop for what the person wants next."""
     hold: bool = False

@@ -151,6 +151,8 @@ class NetworkPublisher(Publisher):
         self._place = next(i for i, one in enumerate(run._snapshots) if one.network == network)
         self._turn = run._turn
         self.beats = 0
+        self.of_voice = self._place == 0
+        """Whether events are of the voice: what the first network meets before its steps."""
 
     def beat(self) -> None:
         """Show that the thread moves which prepares or trains this network."""
@@ -163,13 +165,10 @@ class NetworkPublisher(Publisher):
         return self._run._snapshots[self._place]
 
     def _named(self, text: str) -> str:
-        # What the first one meets before its steps is of the voice.
-        ours = self._place == 0 and self.snapshot.phase.before_steps
-        named = text.lower().startswith(tuple(NETWORKS))
-        alone = len(self._run._snapshots) == 1
-        return (
-            text if alone or ours or named else f"{NETWORK_TITLES[self.snapshot.network]}: {text}"
-        )
+        clear = self.of_voice or len(self._run._snapshots) == 1
+        if clear or text.lower().startswith(tuple(NETWORKS)):
+            return text
+        return f"{NETWORK_TITLES[self.snapshot.network]}: {text}"
 
     def _change(self, changes: dict[str, Any], only: int | None = None) -> None:
         self._run._change(changes, self._place)

@@ -17,6 +17,7 @@ from engine.machine.cloud.machine import Machine, SpotNotice
 from engine.machine.gpu import GpuReading
 from engine.run.curves import AttentionPlot, LossCurve, Losses
 from engine.run.evaluation import Advice, CheckpointScores, Notice, Recommendation
+from engine.run.lost_steps import LostSteps
 from engine.run.sample import KeptCheckpoint, Sample, Speaking
 from engine.run.stop import StopPoint
 
@@ -92,26 +93,6 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class LostSteps:
-    """Steps that a run had made and not saved when it was killed; they are made again."""
-
-    since: int
-    """The checkpoint from which they are made again."""
-    until: int
-    """The last of them that is known."""
-    seconds: float
-    """Of training."""
-    usd: float
-    damaged: int | None = None
-    """The newest checkpoint that was passed over because it is damaged, where one was."""
-
-    @property
-    def count(self) -> int:
-        """How many."""
-        return self.until - self.since
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """Everything a screen shows of a run."""
 
@@ -125,6 +106,8 @@ class Snapshot:
     recipe: str
     demo: bool = False
     """Whether `voicecoach demo` started it."""
+    gpus: str = ""
+    """What `--gpus` says: the number of GPUs that share each batch, or auto."""
     device: str = ""
     """`cpu` or `cuda:0 NVIDIA H100`."""
     precision: str = ""
@@ -283,6 +266,8 @@ class Snapshot:
             command += f" --stop-at {shlex.quote(self.stop_text or 'none')}"
         if self.stop_when and not self.is_flat:
             command += f" --stop-when {self.stop_when}"
+        if self.gpus:
+            command += f" --gpus {self.gpus}"
         if self.mirror is not None and not self.mirror.unused:
             command += f" --mirror {shlex.quote(self.mirror.address)}"
         return command

@@ -15,8 +15,9 @@ from engine.machine.background import BackgroundThread
 from engine.machine.lock import FolderLostError
 from engine.networks.text2mel import Text2MelOutput
 from engine.run.curves import AttentionPlot, Losses
+from engine.run.lost_steps import LostSteps
 from engine.run.publisher import Publisher
-from engine.run.snapshot import LostSteps, Phase
+from engine.run.snapshot import Phase
 from engine.speech.misreadings import misreadings
 from engine.training.cost import CostMeter
 from engine.training.setup import TrainingContext, micro_batches_notice

@@ -96,6 +96,8 @@ class NetworkRun:
     ) -> None:
         """Train in a thread, with what `make_trainer` makes in it; then call `on_end`."""
 
+        self.publisher.of_voice = False
+
         def train() -> None:
             try:
                 with Watchdog(self.publisher, self._voice.log) as watchdog:
@@ -118,6 +120,7 @@ def first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) ->
         voice_folder=voice.folder,
         network=options.network,
         demo=options.demo,
+        gpus=options.gpus,
         # Of weights that there are it is known once they are read.
         preset=settings.preset if preflight.new and options.source is None else "",
         recipe=settings.recipe,

@@ -64,6 +64,7 @@ def test_the_command_to_continue_keeps_the_stop(tmp_path):
     # Before the first step nothing is kept yet: the command itself is to say it.
     unset = replace(ended, stop=None, stop_text="$10", checkpoint_step=871_000)
     assert describe_end(unset).endswith(f"--voice {tmp_path} --stop-at '$10'")
+    assert describe_end(replace(ended, gpus="auto")).endswith(f"--voice {tmp_path} --gpus auto")
 
 
 def test_the_last_line_says_what_the_machine_costs():

@@ -221,6 +221,7 @@ def train(
         recipe=recipe,
         precision=precision,
         device=device,
+        gpus="" if gpus is None or device == "cpu" else gpus,
         stop=None if stop_at is None else parse_stop_option(stop_at),
         ssrn_stop=None if ssrn_stop_at is None else parse_stop_option(ssrn_stop_at),
         stop_when=stop_when or "",

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from msgspec import Raw
@@ -104,6 +105,22 @@ def test_the_run_after_a_lost_one_is_named(process, tmp_path, monkeypatch):
     assert f"process {os.getpid()} since" in session.snapshot().failure
     assert "attach again" in session.snapshot().failure
     lock.release()
+
+
+def test_a_session_goes_over_to_the_next_process(make_run, until):
+    starter, first = SimpleNamespace(running=True), make_run()
+    session = RemoteSession(first.folder, starter=starter)
+    first.end(Phase.FAILED)
+    until(lambda: "process of this training was lost" in session.snapshot().alarm, "the alarm")
+    assert not session.snapshot().phase.ended
+    second = make_run()
+    second.publisher.update(step=5)
+    until(lambda: session.snapshot().step == 5, "the next process")
+    assert (session.snapshot().phase, session.snapshot().alarm) == (Phase.TRAINING, "")
+    starter.running = False
+    second.end(Phase.FAILED)
+    assert session.join(30)
+    assert session.snapshot().phase is Phase.FAILED
 
 
 @pytest.mark.slow

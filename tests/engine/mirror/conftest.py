@@ -133,7 +133,7 @@ class Run:
         self.states: list[MirrorState] = []
         self.events: list[str] = []
         self._news = threading.Condition()
-        self.snapshot = SimpleNamespace(spot_notice=None)
+        self.snapshot = SimpleNamespace(spot_notice=None, other=None)
         options = TrainOptions(
             voice.folder, network=network, mirror="memory://mirror", mirror_sequence=sequence
         )

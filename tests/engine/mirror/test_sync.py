@@ -22,7 +22,7 @@ def test_everything_is_sent_the_newest_of_the_run_first(make, memory, send, step
         make.save(voice, step, network)
     send(voice).safe(200)
     assert (steps(), steps("ssrn")) == ([100, 200], [50])
-    assert order(memory) == ["step-000000200", "step-000000100", "step-000000050"]
+    assert order(memory) == ["step-000000200", "step-000000050", "step-000000100"]
     newest = read_index(memory).checkpoints["text2mel"][0]
     for name, mark in newest.voice_files.items():
         content = memory.read(f"{newest.key}/{name}", 10**6)

@@ -1,8 +1,11 @@
 """Both networks of a voice in one run: the same steps as alone, one account, one end."""
 
+from dataclasses import replace
+
 import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
+from engine.data.batches import BatchSource
 from engine.run.commands import Audition, Finish, StopAt, TrainNext
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop, read_stored_stop
@@ -70,3 +73,21 @@ def test_ssrn_follows_text2mel_in_the_same_run(make_voice, training):
     assert seen.other.step == 4
     session.send(Finish())
     assert training.end(session).checkpoint_step == 7
+
+
+def test_one_that_diverges_does_not_end_the_other(make_voice, training, monkeypatch):
+    for module in ("metrics", "trainer"):
+        monkeypatch.setattr(f"engine.training.{module}.LOG_EVERY", 5)
+    batch_of = BatchSource.batch
+
+    def spoil_those_of_ssrn(source, step):
+        made = batch_of(source, step)
+        return replace(made, mel=made.mel * float("nan")) if source._magnitudes else made
+
+    monkeypatch.setattr(BatchSource, "batch", spoil_those_of_ssrn)
+    voice = make_voice(text2mel=5, ssrn=2)
+    last = training.end(training.start(voice, "+40", both=True))
+    assert (last.phase, last.step, last.checkpoint_step) == (Phase.FAILED, 45, 45)
+    assert "ssrn diverged" in last.failure
+    # It may be tried again as it is: what Text2Mel has reached is kept.
+    assert read_stored_stop(voice.folder / "text2mel").point.step == 45

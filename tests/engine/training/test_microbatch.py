@@ -159,7 +159,7 @@ def test_probing_the_memory_changes_nothing(batch):
     assert torch.equal(torch.get_rng_state(), random)
     assert all(torch.equal(w, weights[name]) for name, w in one.copy_ema_weights()[1].items())
     assert one.live_state()["optimizer"] == {}
-    assert one.take_skips() == (0, 0)
+    assert one.take_skips() == (0, 0, 0)
 
 
 @pytest.mark.slow

@@ -8,7 +8,8 @@ from fake_session import NOON, preparing, training
 from seeing import opened
 
 from engine.machine.cloud.machine import Machine, SpotNotice
-from engine.run.snapshot import LostSteps, MirrorState, Phase
+from engine.run.lost_steps import LostSteps
+from engine.run.snapshot import MirrorState, Phase
 from tui.process.headless import line_about
 from tui.process.signals import exit_code
 from tui.widgets.notice import mirror_words, phase_words, spot_words
