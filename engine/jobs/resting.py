@@ -78,13 +78,11 @@ class RestingVoice:
                 self._list.write_marks()
 
     def _speaking(self) -> "Auditions":
-        from engine.machine.device import leave_a_core_for_the_screen
         from engine.speech.audition import Auditions
 
         with self._turn:
             if self._auditions is None:
                 voice = Voice.open(self._folder)
-                leave_a_core_for_the_screen()
                 self._publisher.update(samples=())  # it lists them itself
                 self._auditions = Auditions(voice, self._publisher)
             return self._auditions

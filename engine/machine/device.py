@@ -1,5 +1,6 @@
 """Where the steps are made: choosing the device and its arithmetic."""
 
+import contextlib
 import gc
 import os
 import platform
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import torch
 
+from engine import FEW_CORES
 from engine.choices import Precision
 from engine.errors import EngineError, InputError
 
@@ -19,8 +21,10 @@ from engine.errors import EngineError, InputError
 _CONTROL = Path("/dev/nvidiactl")
 _DRIVER = Path("/proc/driver/nvidia/version")
 _PROCESSORS = Path("/proc/cpuinfo")
-# Of the processor's, or as few as `OMP_NUM_THREADS` demands.
-_THREADS = torch.get_num_threads()
+_QUOTA = Path("/sys/fs/cgroup/cpu.max")
+
+DEFAULT_THREADS = torch.get_num_threads()
+"""One for each core, or as few as `OMP_NUM_THREADS` demands."""
 _OTHER_BUILDS = "https://pytorch.org/get-started/locally/ has other builds"
 
 # What torch says where a driver serves this process no GPU, and what is then to be done.
@@ -245,13 +249,26 @@ def use_in_this_thread(device: torch.device) -> None:
         torch.cuda.set_device(device)
 
 
-def leave_a_core_for_the_screen() -> None:
-    """Keep the engine's arithmetic off one of the cores that this process may use.
+def choose_threads() -> None:
+    """Choose how many threads share the arithmetic of a step.
 
-    Fewer threads, as `OMP_NUM_THREADS` may demand, stay as few.
+    On a machine with few cores all of them: it is the screen that waits for a core, a millisecond
+    or two, while a core kept free for it would be a quarter or a half of the speed. Of many cores
+    one stays free. What else runs does not count, so that a resumed run takes as many. Fewer
+    threads, as `OMP_NUM_THREADS` may demand, stay as few.
     """
-    cores = len(os.sched_getaffinity(0))
-    torch.set_num_threads(max(1, min(torch.get_num_threads(), cores - 1)))
+    cores = int(usable_cores())
+    most = cores if cores <= FEW_CORES else cores - 1
+    torch.set_num_threads(max(1, min(torch.get_num_threads(), most)))
+
+
+def usable_cores() -> float:
+    """Return the cores that this process may use at once, as a container may limit them, too."""
+    cores = float(len(os.sched_getaffinity(0)))
+    with contextlib.suppress(OSError, ValueError):
+        quota, period = _QUOTA.read_text().split()
+        return min(cores, float(quota) / float(period))  # `max` is no number
+    return cores
 
 
 def compute_on_one_thread() -> None:
@@ -297,11 +314,6 @@ def threads_worth(work: Callable[[], object], most: int) -> int:
             break
         threads, seconds = 2 * threads, faster
     return threads
-
-
-def usable_cores() -> int:
-    """Return the cores that this process may use, or as few as `OMP_NUM_THREADS` demands."""
-    return min(_THREADS, len(os.sched_getaffinity(0)))
 
 
 def _seconds_on(threads: int, work: Callable[[], object]) -> float:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from engine.data.audio import AudioSpec
-from engine.machine.device import computing_on, threads_worth, usable_cores
+from engine.machine.device import DEFAULT_THREADS, computing_on, threads_worth, usable_cores
 from engine.networks.specs import SSRNSpec
 from engine.networks.ssrn import SSRN
 from engine.speech.chunked_ssrn import ChunkedSSRN
@@ -121,7 +121,8 @@ def threads_for_sound(ssrn: SSRN | None, audio: AudioSpec) -> int:
         def try_once() -> None:
             SoundStream(ssrn, audio, VocoderSettings(), lambda samples: None).add(mel, last=True)
 
-        _threads_tried[spec] = threads_worth(try_once, usable_cores() // 2)
+        most = min(DEFAULT_THREADS, int(usable_cores() / 2))
+        _threads_tried[spec] = threads_worth(try_once, most)
     return _threads_tried[spec]
 
 

@@ -6,7 +6,6 @@ here asks it, writes down what it measured, and publishes what follows from that
 
 import contextlib
 import math
-import os
 import re
 import shlex
 import threading
@@ -25,6 +24,7 @@ from engine.errors import VoicecoachError
 from engine.evaluation.worker import Reply, Request
 from engine.formatting import duration, whole_minutes
 from engine.machine.background import BackgroundThread
+from engine.machine.device import usable_cores
 from engine.run.evaluation import Evaluation
 from engine.run.publisher import Publisher
 from engine.run.sample import KeptCheckpoint
@@ -371,15 +371,6 @@ def _in_order(kept: Sequence[KeptCheckpoint]) -> list[KeptCheckpoint]:
         return one.step != newest, not one.base, not one.best_by, -one.step
 
     return sorted(kept, key=place)
-
-
-def usable_cores() -> float:
-    """The cores that this process may use at once, as a container may limit them, too."""
-    cores = float(len(os.sched_getaffinity(0)))
-    with contextlib.suppress(OSError, ValueError):
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-        return min(cores, float(quota) / float(period))  # `max` is no number
-    return cores
 
 
 def _changed_at(path: Path) -> int | None:

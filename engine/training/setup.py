@@ -18,9 +18,9 @@ from engine.errors import InputError, VoicecoachError
 from engine.files import sweep_parts, unremoved_message
 from engine.machine.device import (
     choose_device,
+    choose_threads,
     describe_device,
     explains_lack_of_memory,
-    leave_a_core_for_the_screen,
     make_repeatable,
     possible_precisions,
     slow_precision,
@@ -212,7 +212,7 @@ def _prepare_device(
     unused = unused_gpu(options.device, device)
     if unused and (settings.price > 0 or settings.price_auto):
         raise InputError(f"{unused}. To train on the CPU anyway, give --device cpu.")
-    leave_a_core_for_the_screen()
+    choose_threads()
     make_repeatable(device)
     name, ranks = describe_device(device), Ranks.of_this_process
     publisher.update(device=f"{ranks.place.ranks} × {name}" if ranks else name)

@@ -7,8 +7,9 @@ a run continues from, as it does after a rollback.
 import struct
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from engine.errors import EngineError, InputError
@@ -134,17 +135,20 @@ class TensorBoard:
         context = self._context
         voice, network = context.voice, context.network
         file = EventFile(voice.events(network), voice.folder)
-        events = [_event(time.time(), 0, {})]
-        events[0].file_version = "brain.Event:2"
+        first = _event(time.time(), 0, {})
+        first.file_version = "brain.Event:2"
+        known: Iterable[Event]
         if file.is_first:
-            for line in logged_steps(voice.history(network), self._written_step):
-                scalars = _scalars(line.losses, line.learning_rate, line.held_out)
-                events.append(_event(time.time(), line.step, scalars))
+            # One by one: there may be a million.
+            known = (
+                _event(time.time(), one.step, _scalars(one.losses, one.learning_rate, one.held_out))
+                for one in logged_steps(voice.history(network), self._written_step)
+            )
             self._written.clear()
         else:
-            events.append(_event(time.time(), self._written_step, None))
+            known = [_event(time.time(), self._written_step, None)]
             self._written.update(self._known_media(file.last_write))
-        events += self._settings()
+        events = chain((first,), known, self._settings())
         file.append(event.SerializeToString() for event in events)
         if self._file is not None:
             self._file.close()

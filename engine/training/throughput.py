@@ -13,9 +13,9 @@ from engine.data.batches import Batch
 from engine.data.clips import METADATA, ClipShape
 from engine.machine.device import (
     choose_device,
+    choose_threads,
     describe_device,
     is_out_of_memory,
-    leave_a_core_for_the_screen,
     possible_precisions,
     precision_name,
     use_in_this_thread,
@@ -110,7 +110,7 @@ def with_estimates(
     """
     device = choose_device(request.device)
     use_in_this_thread(device)
-    leave_a_core_for_the_screen()
+    choose_threads()
     published, measured = published_training(request), []
     for done, network in enumerate(request.steps):
         if not shapes or cancelled():

@@ -88,28 +88,47 @@ def held_out_losses(path: Path, steps: Sequence[int]) -> dict[int, float]:
     Raises:
         InputError: the history at `path` is larger than any, or cannot be read.
     """
-    try:
-        state = path.stat()
-        evaluated, known = _evaluations(path, (state.st_ino, state.st_size, state.st_mtime_ns))
-    except FileNotFoundError:
-        return {}
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+    known = _summary(path)
     found = {}
     for step in steps:
-        last = bisect_right(evaluated, step) - 1
-        if last >= 0 and step - evaluated[last] < EVALUATE_EVERY:
-            found[step] = known[last]
+        last = bisect_right(known.evaluated, step) - 1
+        if last >= 0 and step - known.evaluated[last] < EVALUATE_EVERY:
+            found[step] = known.held_out[last]
     return found
 
 
-@lru_cache(maxsize=2)
-def _evaluations(path: Path, _state: tuple[int, int, int]) -> tuple[list[int], list[float]]:
-    """Steps and held-out losses, the last of a step that was repeated; kept for this state."""
+@dataclass(frozen=True)
+class _Summary:
+    """What is asked of a history that stays as it is."""
+
+    curve: LossCurve
+    evaluated: tuple[int, ...]
+    """Steps of the evaluations of the held-out clips."""
+    held_out: tuple[float, ...]
+    """Their losses, of a step that was repeated the last."""
+
+
+def _summary(path: Path) -> _Summary:
+    try:
+        state = path.stat()
+        return _summary_of(path, (state.st_ino, state.st_size, state.st_mtime_ns))
+    except FileNotFoundError:
+        return _Summary(LossCurve(), (), ())
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
+
+
+@lru_cache(maxsize=4)
+def _summary_of(path: Path, _state: tuple[int, int, int]) -> _Summary:
+    """Read a file once for each of its states: a report asks several times."""
     lines = _read_stored(path)
-    lines = lines[~np.isnan(lines["held_out"])]
-    lines = lines[_up_to(lines, MAX_STEPS)]
-    return lines["step"].tolist(), lines["held_out"].tolist()
+    evaluated = lines[~np.isnan(lines["held_out"])]
+    evaluated = evaluated[_up_to(evaluated, MAX_STEPS)]
+    return _Summary(
+        _draw(lines[_up_to(lines, MAX_STEPS)]).curve(),
+        tuple(evaluated["step"].tolist()),
+        tuple(evaluated["held_out"].tolist()),
+    )
 
 
 def read_curve(path: Path) -> LossCurve:
@@ -118,13 +137,7 @@ def read_curve(path: Path) -> LossCurve:
     Raises:
         InputError: the file is larger than any history, or cannot be read.
     """
-    try:
-        lines = _read_stored(path)
-    except FileNotFoundError:
-        return LossCurve()
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}.") from error
-    return _draw(lines[_up_to(lines, MAX_STEPS)]).curve()
+    return _summary(path).curve
 
 
 def logged_steps(path: Path, up_to: int) -> Iterator[LoggedStep]:

@@ -28,6 +28,7 @@ class Printer:
 
     def __init__(self, options: BenchOptions) -> None:
         self._options = options
+        self._rows = 0
 
     def show(self, part: Part) -> None:
         """Print one part."""
@@ -37,6 +38,9 @@ class Printer:
             case Ceilings():
                 _show_ceilings(part)
             case Measure():
+                if not self._rows:
+                    _show_header()
+                self._rows += 1
                 _show_measure(part)
 
     def _show_schedule(self, schedule: Schedule) -> None:
@@ -76,12 +80,17 @@ def _show_ceilings(ceilings: Ceilings) -> None:
     products = ", ".join(
         f"{name} {rate:,.2f} TFLOP/s" for name, rate in sorted(ceilings.tflop_per_second.items())
     )
-    typer.echo(
-        f"\nceilings: matrix products {products}; memory "
-        f"{ceilings.memory_gb_per_second:,.0f} GB/s, one CPU thread "
-        f"{ceilings.one_thread_gb_per_second:,.0f} GB/s\n"
+    line = (
+        f"ceilings of {ceilings.device}: matrix products {products}; memory "
+        f"{ceilings.memory_gb_per_second:,.0f} GB/s"
     )
-    typer.echo(_COLUMNS.format("time of one", "", "plain way = 1", "ceiling = 1"))
+    if ceilings.one_thread_gb_per_second is not None:
+        line += f", one thread {ceilings.one_thread_gb_per_second:,.0f} GB/s"
+    typer.echo(line)
+
+
+def _show_header() -> None:
+    typer.echo("\n" + _COLUMNS.format("time of one", "", "plain way = 1", "ceiling = 1"))
 
 
 def _show_measure(measure: Measure) -> None:

@@ -1,13 +1,12 @@
 """What a device can do at most: large matrix products, and copies of a large buffer."""
 
 import time
-from collections.abc import Collection
 
 import torch
 
 from engine.jobs.bench.report import Ceilings
 from engine.jobs.bench.timing import Work, seconds_of, waiting_for
-from engine.machine.device import precision_name
+from engine.machine.device import describe_device, possible_precisions, precision_name
 
 # Edge of the matrices, bytes of the buffer: far above what caches hold.
 _EDGE = {"cpu": 2048, "cuda": 8192}
@@ -15,19 +14,19 @@ _BUFFER = {"cpu": 2**28, "cuda": 2**30}
 _MAX_ROUNDS = 10
 
 
-def find_ceilings(
-    device: torch.device, precisions: Collection[torch.dtype], max_seconds: float
-) -> Ceilings:
+def find_ceilings(device: torch.device, max_seconds: float) -> Ceilings:
     """Measure the ceilings of a device, the best of up to ten tries for each."""
-    threads = torch.get_num_threads()
     rates: dict[str, float] = {
-        precision_name(one): _product_rate(device, one, max_seconds) for one in precisions
+        precision_name(one): _product_rate(device, one, max_seconds)
+        for one in possible_precisions("auto", device)
     }
-    memory = _copy_rate(device, max_seconds)
-    torch.set_num_threads(1)
-    one_thread = _copy_rate(torch.device("cpu"), max_seconds)
-    torch.set_num_threads(threads)
-    return Ceilings(rates, memory, one_thread)
+    memory, one_thread = _copy_rate(device, max_seconds), None
+    if device.type == "cpu":
+        threads = torch.get_num_threads()
+        torch.set_num_threads(1)
+        one_thread = _copy_rate(device, max_seconds)
+        torch.set_num_threads(threads)
+    return Ceilings(describe_device(device), rates, memory, one_thread)
 
 
 def _product_rate(device: torch.device, precision: torch.dtype, max_seconds: float) -> float:

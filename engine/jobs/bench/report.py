@@ -33,14 +33,15 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Ceilings:
-    """What the device can do at most: nothing made of these is faster."""
+    """What a device can do at most: nothing made of these is faster."""
 
+    device: str
     tflop_per_second: Mapping[str, float]
     """Of large matrix products, by precision."""
     memory_gb_per_second: float
     """Read and written by the copy of a large buffer."""
-    one_thread_gb_per_second: float
-    """The same on one thread of the CPU, on which frames are spoken."""
+    one_thread_gb_per_second: float | None
+    """The same on one thread of a CPU, on which frames are spoken."""
 
     def seconds(self, flop: float, precision: str) -> float:
         """The least that so many floating-point operations take."""
@@ -48,7 +49,7 @@ class Ceilings:
 
     def seconds_to_move(self, size: float, *, one_thread: bool = False) -> float:
         """The least that moving so many bytes takes."""
-        rate = self.one_thread_gb_per_second if one_thread else self.memory_gb_per_second
+        rate = (one_thread and self.one_thread_gb_per_second) or self.memory_gb_per_second
         return size / rate / 1e9
 
 
@@ -132,7 +133,8 @@ class BenchReport:
     left_out: tuple[str, ...]
     """What was not measured, and why."""
     schedules: tuple[Schedule, ...]
-    ceilings: Ceilings
+    ceilings: tuple[Ceilings, ...]
+    """Of the device, and of the CPU beside a GPU, which speaks."""
     measures: tuple[Measure, ...]
 
     def as_json(self) -> dict[str, Any]:

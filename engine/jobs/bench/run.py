@@ -19,8 +19,8 @@ from engine.jobs.bench.training import TrainingSpeed
 from engine.jobs.check import require_price
 from engine.machine.device import (
     choose_device,
+    choose_threads,
     describe_device,
-    leave_a_core_for_the_screen,
     make_repeatable,
     model_of,
     possible_precisions,
@@ -86,7 +86,7 @@ class Bench:
         self._device = choose_device(options.device)
         use_in_this_thread(self._device)
         make_repeatable(self._device)
-        leave_a_core_for_the_screen()
+        choose_threads()
 
     def run(
         self, on_part: Callable[[Part], None], on_progress: Callable[[str], None]
@@ -101,7 +101,6 @@ class Bench:
             on_part(part)
             parts.append(part)
         options = self._options
-        ceilings = next(one for one in parts if isinstance(one, Ceilings))
         return BenchReport(
             device=describe_device(self._device),
             model=model_of(self._device),
@@ -113,7 +112,7 @@ class Bench:
             quick=options.quick,
             left_out=self._left_out(),
             schedules=tuple(one for one in parts if isinstance(one, Schedule)),
-            ceilings=ceilings,
+            ceilings=tuple(one for one in parts if isinstance(one, Ceilings)),
             measures=tuple(one for one in parts if isinstance(one, Measure)),
         )
 
@@ -138,15 +137,17 @@ class Bench:
             on_progress("your corpus")
             yield training.of_corpus(options.dataset)
         on_progress("what this machine can do at most")
-        on_cpu = possible_precisions("auto", torch.device("cpu"))
-        ceilings = find_ceilings(self._device, {*possible, *on_cpu}, effort.max_seconds / 10)
+        ceilings = on_cpu = find_ceilings(self._device, effort.max_seconds / 10)
         yield ceilings
+        if self._device.type != "cpu":
+            on_cpu = find_ceilings(torch.device("cpu"), effort.max_seconds / 10)
+            yield on_cpu
         best = [one for one in possible if precision_name(one) == schedule.estimates[0].precision]
         yield from self._training(best if options.quick else possible, ceilings, on_progress)
         on_progress("features")
         yield measure_features(_QUICK_CLIPS if options.quick else _CLIPS, effort)
         on_progress("speaking")
-        speaking = SpeakingSpeed(options.preset, ceilings, effort)
+        speaking = SpeakingSpeed(options.preset, on_cpu, effort)
         yield from speaking.measures()
         yield speaking.first_sound_beside_steps(self._device, best[0])
         on_progress("the screen")

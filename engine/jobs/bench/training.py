@@ -96,7 +96,9 @@ class TrainingSpeed:
             target = Path(folder) / "checkpoint.pt"
             ways = {OURS: stall, PLAIN: lambda: torch.save(learner.live_state(), target)}
             times = in_turn(ways, self._effort)
-        least = self._ceilings.seconds_to_move(2 * copy.bytes), "a copy in memory"
+        # A GPU copies to the host, which no ceiling tells of.
+        moved = self._ceilings.seconds_to_move(2 * copy.bytes)
+        least = (moved, "a copy in memory") if self._device.type == "cpu" else None
         return measured(
             f"{self._network} checkpoint", "checkpoint", times,
             ceiling=least, megabytes=copy.bytes / 1e6,

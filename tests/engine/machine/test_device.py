@@ -12,11 +12,11 @@ from engine.errors import InputError
 from engine.machine import device as devices
 from engine.machine.device import (
     choose_device,
+    choose_threads,
     compute_on_one_thread,
     computing_on,
     describe_device,
     gpu_uuid,
-    leave_a_core_for_the_screen,
     make_repeatable,
     possible_precisions,
     precision_name,
@@ -54,13 +54,24 @@ def test_only_what_the_device_computes_in_is_possible(monkeypatch):
     assert possible_precisions("fp32", CPU) == (fp32,)
 
 
-def test_one_core_is_left_and_few_threads_stay_few():
+@pytest.mark.parametrize(("cores", "quota", "threads"), [
+    (2, "max 100000", 2),
+    (4, "max 100000", 4),
+    (16, "max 100000", 15),
+    (16, "250000 100000", 2),
+    (16, "50000 100000", 1),
+])  # fmt: skip
+def test_a_step_takes_all_of_few_cores(monkeypatch, tmp_path, cores, quota, threads):
+    (tmp_path / "cpu.max").write_text(quota)
+    monkeypatch.setattr(devices, "_QUOTA", tmp_path / "cpu.max")
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: range(cores))
     before = torch.get_num_threads()
     try:
-        leave_a_core_for_the_screen()
-        assert 1 <= torch.get_num_threads() <= max(1, len(os.sched_getaffinity(0)) - 1)
+        torch.set_num_threads(16)
+        choose_threads()
+        assert torch.get_num_threads() == threads
         torch.set_num_threads(1)
-        leave_a_core_for_the_screen()
+        choose_threads()
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)

@@ -97,7 +97,7 @@ def test_where_nothing_is_paid_it_is_told(make_voice, run_to_one, training):
 def test_auto_times_each_precision_and_keeps_to_the_fastest(make_voice, training, monkeypatch):
     monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
     voice, seconds = make_voice(), {torch.float32: 0.5, torch.bfloat16: 2.0}
-    monkeypatch.setattr(precision, "timed_step", lambda learner, _: seconds[learner.precision])
+    monkeypatch.setattr(precision, "timed_step", lambda learner, *_: seconds[learner.precision])
 
     def train(stop):
         options = TrainOptions(voice.folder, network="ssrn", device="cpu", stop=parse_stop(stop))
