@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from engine.choices import NetworkName
+from engine.choices import NETWORK_TITLES, NetworkName
 from engine.data.audio import load_recording
 from engine.data.features import FeatureStore
 from engine.errors import Cancelled, EngineError, VoicecoachError
@@ -231,7 +231,9 @@ class Auditions:
             sample = self._speak(request)
             self._samples.add(sample)
             if not (request.automatic or request.for_comparison):
-                self._publisher.event(f"sample of step {sample.step:,}")
+                other = sample.network != self._publisher.snapshot.network
+                whose = f"{NETWORK_TITLES[sample.network]}: " if other else ""
+                self._publisher.event(f"{whose}sample of step {sample.step:,}")
         except Cancelled:
             self._postpone(request)
         except VoicecoachError as error:

@@ -1,5 +1,7 @@
 """What the networks of a run share while they are trained, and what each has of its own."""
 
+import os
+import threading
 from collections.abc import Callable, Iterable
 
 import torch
@@ -22,9 +24,11 @@ from engine.training.setup import TrainingContext
 from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotWatch
 from engine.training.trainer import Services, Trainer
-from engine.training.turns import Turns
+from engine.training.turns import Turns, places_for
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import Voice
+
+_NICE = 5
 
 Prepared = tuple[NetworkRun, TrainingContext]
 """A network of the run, and what its trainer needs."""
@@ -97,7 +101,7 @@ class Crew:
         self._judges.append(judging)
         judging.start()
         cost = self._spend.meter_of(run.network, context.step)
-        turns = self._turns.setdefault(device, Turns())
+        turns = self._turns.setdefault(device, Turns(places_for(device)))
         given = (
             run.inbox, cost, self._budget, self._partners, turns,
             self._auditions, series, judging, self._spend, self._spot,
@@ -106,6 +110,9 @@ class Crew:
         def make_trainer(watchdog: Watchdog) -> Trainer:
             if device.type == "cuda":
                 torch.cuda.set_device(device)  # each thread has its own
+            elif beside:
+                # Two may take all cores: the screen's thread comes first.
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
             on_saved = self._on_saved, series.checkpoint_saved
             services = Services(*given, watchdog, on_saved)
             return Trainer(context, run.options, publisher, services)

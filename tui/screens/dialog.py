@@ -48,7 +48,7 @@ class Dialog(ModalScreen[Answer]):
 class TextDialog(Dialog[Answer]):
     """Asks for text in a field, and says below it what that means or what is wrong with it."""
 
-    HEADING: ClassVar[str]
+    heading: str
     FIRST: ClassVar[str] = ""
     """What is said above the field."""
     HINTS: ClassVar[Sequence[str]] = ()
@@ -63,7 +63,7 @@ class TextDialog(Dialog[Answer]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog") as box:
-            box.border_title = self.HEADING
+            box.border_title = self.heading
             if self.FIRST:
                 yield Static(self.FIRST, classes="hint")
             yield self._field

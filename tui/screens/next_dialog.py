@@ -13,7 +13,7 @@ _USUAL_STOP = "+5k"
 class NextDialog(InputDialog[TrainNext]):
     """Asks when SSRN is to stop; Enter starts its training in the same run."""
 
-    HEADING = "go on with SSRN"
+    heading = "go on with SSRN"
     FIRST = (
         "Text2Mel reads a text into a coarse spectrogram; SSRN makes the sound of it. "
         "When is SSRN to stop?"

@@ -25,7 +25,7 @@ _PAUSE_SECONDS = 0.1
 class SentenceDialog(TextDialog[SetSentences]):
     """Asks for the sentences that the voice speaks, and shows how it will read them."""
 
-    HEADING = "sentences"
+    heading = "sentences"
     FIRST = "enter: new line · ctrl+s: save"
     KEYS = "ctrl+s saves · esc cancels"
 

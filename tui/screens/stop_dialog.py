@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 
+from engine.choices import NETWORK_TITLES
 from engine.errors import InputError
 from engine.formatting import duration
 from engine.run.snapshot import Snapshot
@@ -27,11 +28,13 @@ _NEW_BUDGET = f"{_BUDGET} $"
 class StopDialog(InputDialog[StopAt | SetBudget]):
     """Sets the stop, or the budget by `budget 40`, and shows at once what an answer means."""
 
-    HEADING = "stop at"
+    heading = "stop at"
     HINTS = (STOP_FORMS, f"{NONE}, budget 40 (US$ for the voice in all), budget {NONE}")
 
     def __init__(self, snapshot: Snapshot, now: Callable[[], datetime]) -> None:
         """Ask about the run of a snapshot; `show` takes later ones."""
+        if snapshot.other is not None:
+            self.heading = f"stop {NETWORK_TITLES[snapshot.network]} at"
         self._snapshot = snapshot
         self._now = now
         self._current = current_answer(snapshot)

@@ -25,8 +25,11 @@ RGB = tuple[int, int, int]
 Points = list[tuple[float, float]]
 
 _MAX_FINITE = 1e30
-_MAX_SKIPPED = 10
-"""Curves that may pass undrawn, one a second, while the growth of the run cannot be seen."""
+_MIN_SKIPPED, _MAX_SKIPPED = 4, 10
+"""Curves that may pass undrawn, one a second, while the growth of the run is small, or cannot be
+seen: a drawing costs as much as all else that a screen does in two seconds."""
+_MUCH = 10
+"""Cells: a curve that has grown by half a cell of so many is drawn at once."""
 LAST_STEPS = f"last {RECENT_STEPS:,} steps"
 SPANS = ("", "last half", LAST_STEPS)
 """What of the curve can be shown; the first is all of it."""
@@ -89,9 +92,9 @@ class LossPlot(Drawing):
             return
         self._newest, self._heading = curve, name
         self._skipped += 1
-        recent = is_other or self._span == LAST_STEPS
-        grew = recent or grew_visibly(self._drawn, curve, self.size.width)
-        if self._skipped >= _MAX_SKIPPED or grew:
+        moves = self._span == LAST_STEPS or grew_visibly(self._drawn, curve, self.size.width)
+        is_due = self._skipped >= (_MIN_SKIPPED if moves else _MAX_SKIPPED)
+        if is_other or is_due or grew_visibly(self._drawn, curve, _MUCH):
             self.redraw()
 
     def zoom(self) -> None:

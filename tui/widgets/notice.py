@@ -42,6 +42,7 @@ class Notice(Vertical):
         self._words = Static("", id="notice-words", markup=False)
         # Without a total it would be animated, in sight or not.
         self._bar = ProgressBar(1, id="notice-progress", show_eta=False)
+        self._bar.display = False
         self._shown: tuple[str, str, int, int] | None = None
         self._dismissed: frozenset[Event] = frozenset()
         self._dismissed_budget = 0.0

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import zip_longest
 from textwrap import wrap
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
@@ -44,11 +45,19 @@ def fitting(
     """Leave out parts of the highest rank, one at a time, until the rest fits."""
     left, right = [part for part in left if part.text], [part for part in right if part.text]
     while True:
-        room = width - join(left).cell_length - join(right).cell_length
+        room = width - _cells_of(left) - _cells_of(right)
         spare = max((*left, *right), key=lambda part: part.rank, default=None)
         if room >= 2 or (room >= 0 and not right) or spare is None or spare.rank == 0:
             return left, right
         (left if spare in left else right).remove(spare)
+
+
+def _cells_of(parts: Sequence[Part]) -> int:
+    """Count the cells of parts as `join` writes them."""
+    return sum(
+        cell_len(f"{part.gap if index else ''}{part.label}{part.text}") + bool(part.label)
+        for index, part in enumerate(parts)
+    )
 
 
 def join(parts: Sequence[Part]) -> Content:
