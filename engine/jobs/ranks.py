@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable
 from dataclasses import replace
 
+from engine.errors import InputError
 from engine.machine.torchrun import Place, place
 from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
@@ -35,7 +36,13 @@ def run_rank(here: Place, device: str, train: Callable[[], int]) -> tuple[int, b
     from engine.machine.ranks import Ranks
     from engine.training.following import follow
 
-    with Ranks(here, device) as ranks:
+    try:
+        met = Ranks(here, device)
+    except InputError:
+        if here.rank == 0:
+            raise
+        return 0, False  # rank 0 says it for all
+    with met as ranks:
         if ranks.leads:
             return train(), ranks.lost
         for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

@@ -34,6 +34,8 @@ _KINDS: tuple[OrderKind, ...] = get_args(OrderKind)
 
 # The others wait while rank 0 is paused, evaluates, or waits for a disk.
 _ORDER_WITHIN = timedelta(days=365)
+# Time for all to begin, on all machines.
+_MEET_WITHIN = timedelta(minutes=10)
 # Seconds between two looks whether rank 0 has begun.
 _BETWEEN_LOOKS = 0.05
 # Bytes of what the ranks tell each other before the first step.
@@ -218,7 +220,8 @@ def _unused_store(place: Place) -> Store:
     torchrun keeps one store for all restarts, with what lost processes wrote: only what answers
     something that was drawn at random just now is known to be new.
     """
-    store, _, _ = next(rendezvous("env://", timeout=_ORDER_WITHIN))
+    store, _, _ = next(rendezvous("env://", timeout=_MEET_WITHIN))
+    ends = time.monotonic() + _MEET_WITHIN.total_seconds()
     mine = secrets.token_hex(8)
     if place.rank == 0:
         store.set("session", mine)
@@ -231,6 +234,8 @@ def _unused_store(place: Place) -> Store:
         session = store.get("session").decode()
         store.set(f"{session}/{place.rank}", mine)
         time.sleep(_BETWEEN_LOOKS)
+        if time.monotonic() > ends:
+            raise RuntimeError("rank 0 has not begun")
     return PrefixStore(session, store)
 
 

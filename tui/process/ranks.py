@@ -54,7 +54,7 @@ def train_as_rank(here: Place, make_options: Callable[[], TrainOptions], device:
         code, lost = run_rank(here, device, train)
     except VoicecoachError as error:
         code, lost = error.exit_code, isinstance(error, RankLostError)
-        if here.rank == 0:
+        if here.rank == 0 or not lost:
             print_error(str(error))
     if here.rank or lost or _OUTCOME not in os.environ:
         return code
