@@ -87,7 +87,8 @@ def check_options(options: TrainOptions) -> Preflight:
     price = math.inf if cloud and settings.price_auto else settings.price
     log = SpendLog(folder / "spend.jsonl")
     _check_budget(settings.budget, log, price)
-    notes = _budget_notes(before.budget, settings.budget)
+    first: list[Note] = [("event", FIRST_OF_TWO)] if new and options.network == "text2mel" else []
+    notes = [*_budget_notes(before.budget, settings.budget), *first]
     if not (new or options.keep_errors) and (copy := _clean_copy(Voice.open(folder), dataset)):
         text = f"training on {copy}, the clean copy of {dataset}, as before"
         notes.append(("event", f"{text}; `dataset` in voice.toml changes that"))
@@ -96,8 +97,6 @@ def check_options(options: TrainOptions) -> Preflight:
     def resolve(stop: StopRule | StoredStop, step: int) -> StopPoint:
         return stop.resolve(step, log.seconds, log.usd, price)
 
-    if new and options.network == "text2mel":
-        notes.append(("event", FIRST_OF_TWO))
     step = _first_step(options)
     return Preflight(
         settings=settings,

@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from engine.training.setup import TrainingContext
 
 _log = logging.getLogger(__name__)
-_DRAWN_WITHIN = 1.0
-"""Seconds that preparing waits for a screen at most: its terminal may take no output."""
+_DRAWN_WITHIN = 1.0  # seconds that the first picture has: a terminal may take no output
 
 # Seconds between two signs of life while the networks are trained in their own threads.
 _POLL_SECONDS = 1.0
@@ -142,10 +141,7 @@ class Session:
         self._publisher.update(screens=screens, readers=readers)
 
     def start(self, drawn: threading.Event | None = None) -> None:
-        """Start the engine thread, and serve the screens of others; returns at once.
-
-        What takes long to import waits a moment for `drawn`, the first picture of a screen.
-        """
+        """Start the engine and serve other screens; heavy imports wait a moment for `drawn`."""
         self._drawn = drawn
         told: list[Note] = []
         for run in self._runs:

@@ -231,9 +231,7 @@ class Auditions:
             sample = self._speak(request)
             self._samples.add(sample)
             if not (request.automatic or request.for_comparison):
-                other = sample.network != self._publisher.snapshot.network
-                whose = f"{NETWORK_TITLES[sample.network]}: " if other else ""
-                self._publisher.event(f"{whose}sample of step {sample.step:,}")
+                self._publisher.event(f"{NETWORK_TITLES[sample.network]} sample at {sample.step:,}")
         except Cancelled:
             self._postpone(request)
         except VoicecoachError as error:
