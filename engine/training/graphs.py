@@ -145,7 +145,7 @@ class StepGraphs:
                 return self._compute(_filled(batch, shapes), weights)
         _load(batch, graph.inputs)
         if weights is not None:
-            graph.weights.copy_(_joined(weights))
+            graph.weights.copy_(_joined(weights), non_blocking=True)
         with noise():
             graph.replay()
         return graph.losses.copied()

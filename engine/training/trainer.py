@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from engine.data.batches import Prefetcher
 from engine.errors import EngineError
 from engine.machine.cloud.machine import SpotNews, SpotNotice
-from engine.machine.device import is_out_of_memory, out_of_memory_error
+from engine.machine.device import is_out_of_memory, out_of_memory_error, use_in_this_thread
 from engine.run.commands import Continue, Inbox, PlotAttention, SaveCheckpoint, ScreenDetached
 from engine.run.curves import Losses
 from engine.run.options import TrainOptions
@@ -108,6 +108,7 @@ class Trainer:
             EngineError: the device is out of memory, or the last checkpoint cannot be written.
             InputError: the stop that was asked for lies behind.
         """
+        use_in_this_thread(self._learner.device)
         try:
             self._begin()
             try:

@@ -30,8 +30,6 @@ def make_learner(network, device, precision=torch.float32, recipe="standard", **
 def make_batch(network, device, clips=16, frames=80, characters=96, seed=1):
     """Noise in 16 bits, as the features are, staged for a device; every second clip is shorter."""
     numbers = torch.Generator().manual_seed(seed)
-    if network == "ssrn":
-        frames = min(frames, 16)
     lengths = torch.full((clips,), frames)
     lengths[1::2] -= 3
     present = torch.arange(frames)[None, :] < lengths[:, None]

@@ -115,3 +115,15 @@ def test_auto_times_each_precision_and_keeps_to_the_fastest(make_voice, training
     assert train("2") == ("fp32", [])
     monkeypatch.setattr(precision, "model_of", lambda device: "another")
     assert train("3") == ("bf16", ["bf16: 2.0 times as fast as fp32 here"])
+
+
+@pytest.mark.slow
+def test_a_gpu_that_is_full_at_the_start_is_told(make_voice, training, monkeypatch):
+    def refuse(*given, **settings):
+        raise RuntimeError("CUDA error: out of memory\nCUDA kernel errors might be reported later")
+
+    monkeypatch.setattr("engine.training.setup.Learner", refuse)
+    snapshot = training.end(training.start(make_voice(), "3"))
+    assert snapshot.phase is Phase.FAILED
+    assert snapshot.failure.startswith("Out of memory on cpu before the first step (CUDA error")
+    assert "stop other programs that use it" in snapshot.failure
