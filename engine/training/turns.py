@@ -14,7 +14,7 @@ from contextlib import contextmanager
 import torch
 
 # Seconds that a network may catch up on after it made no steps for a while.
-_MAX_BEHIND = 1.0
+_MAX_BEHIND = 5.0
 # Seconds between two signs of life of one that waits.
 _BEAT_SECONDS = 1.0
 

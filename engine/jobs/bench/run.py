@@ -127,6 +127,8 @@ class Bench:
             options.preset, options.device, options.price,
             precision_name(possible[0]) if options.quick else "auto", effort.max_seconds / 3,
         )  # fmt: skip
+        # What is wrong with a corpus is said before anything is timed.
+        shapes = [] if options.dataset is None else training.shapes_of(options.dataset)
         on_progress("the BBC's schedule")
         schedule = training.of_the_bbc("standard")
         yield schedule
@@ -135,7 +137,7 @@ class Bench:
             yield training.of_the_bbc("bbc")
         if options.dataset is not None:
             on_progress("your corpus")
-            yield training.of_corpus(options.dataset)
+            yield training.of_corpus(options.dataset, shapes)
         on_progress("what this machine can do at most")
         ceilings = on_cpu = find_ceilings(self._device, effort.max_seconds / 10)
         yield ceilings

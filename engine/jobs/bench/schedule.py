@@ -59,13 +59,16 @@ class Training:
         steps = {network: clips * PUBLISHED_STEPS[network] for network in NETWORKS}
         return self._schedule("the BBC's schedule", recipe, steps, _like_lj_speech(self._settings))
 
-    def of_corpus(self, dataset: Path) -> Schedule:
-        """As many steps as `check` estimates, with the clips of a corpus.
+    def shapes_of(self, dataset: Path) -> list[ClipShape]:
+        """The lengths of a corpus's clips as their headers tell them; too long ones are left out.
 
         Raises:
             InputError: it cannot be read, or no clip can be used.
         """
-        shapes = _shapes_of(dataset, self._settings)
+        return _shapes_of(dataset, self._settings)
+
+    def of_corpus(self, dataset: Path, shapes: list[ClipShape]) -> Schedule:
+        """As many steps as `check` estimates, with clips of these lengths."""
         return self._schedule(dataset.resolve().name, "standard", USUAL_STEPS, shapes)
 
     def _schedule(
@@ -97,7 +100,6 @@ def _like_lj_speech(settings: VoiceSettings) -> list[ClipShape]:
 
 
 def _shapes_of(dataset: Path, settings: VoiceSettings) -> list[ClipShape]:
-    """The lengths of the clips as their headers tell them; too long ones are left out."""
     corpus = usable_clips(scan_corpus(dataset), Vocabulary(settings.symbols), settings.limits)
     shapes, failure = [], ""
     for clip in corpus.clips:

@@ -304,6 +304,9 @@ def test_a_gpu_is_made_repeatable_unless_the_person_says_other(monkeypatch, thei
     assert os.environ[name] == (theirs or ":4096:8")
     assert not torch.backends.cudnn.benchmark
     assert torch.backends.cudnn.deterministic
+    products = torch.backends.cuda.matmul
+    assert not products.allow_bf16_reduced_precision_reduction
+    assert not products.allow_fp16_reduced_precision_reduction
 
 
 def test_tf32_stays_off_in_nvidias_images():

@@ -140,3 +140,22 @@ def test_a_step_that_lags_behind_opens_no_period_backwards(clock, meter):
     [later] = meter.close(20, last=True)
     assert (entry.first_step, entry.last_step) == (10, 23)
     assert (later.first_step, later.last_step) == (23, 23)
+
+
+def test_two_networks_share_the_seconds_of_one_machine(clock, meter):
+    ssrn = meter.beside("ssrn", 4)
+    meter.start_training()
+    let_pass(clock, meter, 3)
+    ssrn.start_training()
+    let_pass(clock, meter, 4)
+    meter.pause_training()
+    let_pass(clock, meter, 5)
+    ssrn.pause_training()
+    let_pass(clock, meter, 2)
+    entries = [*meter.close(20), *ssrn.close(9)]
+    assert [(e.network, e.kind, e.first_step, e.last_step, e.seconds) for e in entries] == [
+        ("text2mel", "idle", 20, 20, 2),
+        ("text2mel", "training", 10, 20, 5),
+        ("ssrn", "training", 4, 9, 7),
+    ]
+    assert meter.spent == ssrn.spent == 1 + sum(entry.usd for entry in entries) == 15

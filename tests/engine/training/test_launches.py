@@ -4,24 +4,31 @@ It has no numbers either, so that a step which looked at one, and made a GPU wai
 """
 
 from collections import Counter
+from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from engine.checkpoints.state import Unlogged
+from engine.data.audio import AudioSpec
 from engine.data.batches import Batch
+from engine.data.frames import Frames
+from engine.data.resident import ResidentFrames
 from engine.run.recipe import recipe_named
 from engine.training.learner import Learner
+from engine.training.metrics import LossSums
 from engine.voice.settings import VoiceSettings
 
 META = torch.device("meta")
-# Calls that launch no kernel.
 # Calls that launch several: filling and copying; the gradients of the input and of the weights.
 SEVERAL = {
     "constant_pad_nd": 2,
     "native_layer_norm_backward": 2,
     "binary_cross_entropy_with_logits": 6,
 }
+# Calls that launch none.
 FREE = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "detach"}
 
 
@@ -82,3 +89,22 @@ def test_beside_its_graph_a_step_launches_hardly_anything(network):
         learner.step(batch(network), 3)
     assert recorder.recorded.calls.total() > 300
     assert launches.calls.total() <= 30, launches.calls
+
+
+@pytest.mark.parametrize("network", ["text2mel", "ssrn"])
+def test_gathered_micro_batches_are_waited_for_by_none(network, tmp_path):
+    audio, path = AudioSpec(), tmp_path / "zeros.features"
+    np.zeros(8 * audio.n_bins + 2 * audio.n_mels, np.float16).tofile(path)
+    frames = Frames(path, audio, 8, np.array([[0, 8]]))
+    made = batch(network)
+    places = torch.empty(made.mel.shape[:2], dtype=torch.int64, device=META)
+    resident = ResidentFrames(frames, META, magnitudes=network == "ssrn")
+    gathered = replace(made, mel=places, magnitude=None, resident=resident)
+    spec = VoiceSettings(preset="small").fresh_spec(network)
+    settings = {"device": META, "precision": torch.float16, "seed": 1}
+    learner = Learner(spec, recipe_named("standard"), **settings)
+    learner.micro_batches = 3
+    sums = LossSums(Unlogged(), META)
+    sums.add(learner.step(gathered, 1))
+    with pytest.raises(RuntimeError, match="meta"):
+        sums.means()  # of all that is called between two logged steps, this alone looks

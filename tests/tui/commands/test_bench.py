@@ -65,13 +65,19 @@ def test_hours_and_ratios_are_the_same_in_json_and_in_words(monkeypatch, capsys)
         (["--price", "dear"], "--price"),
         (["--price", "nan"], "--price"),
         (["/nowhere"], "/nowhere"),
+        (["corpus"], "neither WAV nor FLAC"),
     ],
 )
-def test_bad_input_is_one_sentence(given, word) -> None:
+def test_bad_input_is_one_sentence(given, word, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "corpus" / "wavs").mkdir(parents=True)
+    (tmp_path / "corpus" / "metadata.csv").write_text("a|hello there\n")
+    (tmp_path / "corpus" / "wavs" / "a.wav").write_text("no sound")
     result = CliRunner().invoke(app, ["bench", *given])
     assert result.exit_code == 2
     assert word in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+    assert result.stdout == ""
 
 
 def test_the_plain_way_is_the_same_network() -> None:
