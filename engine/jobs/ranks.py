@@ -54,6 +54,7 @@ def run_rank(here: Place, device: str, train: Callable[[], int]) -> tuple[int, b
 
 def without_source(options: TrainOptions) -> TrainOptions:
     """Return the options with which a run that torchrun has restarted continues its voice."""
+
     folder = options.voice_folder
     if not Voice.exists(folder) or not Voice.open(folder).checkpoints(options.network):
         return options

@@ -55,7 +55,7 @@ def test_earlier_voice_is_described_with_the_same_keys(earlier):
     assert described.keys() == {
         *("voice", "folder", "preset", "recipe", "vocabulary", "cleaner", "corpus", "networks"),
         *("samples", "newest_samples", "spend", "dropout", "comparisons"),
-        *("evaluations", "recommended"),
+        *("evaluations", "recommended", "next"),
     }
     assert described["corpus"].keys() == {
         *("clips", "dataset", "held_out", "hours", "left_out", "training_clips"),

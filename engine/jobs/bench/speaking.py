@@ -25,7 +25,7 @@ from engine.networks.text2mel import Text2Mel
 from engine.run.recipe import recipe_named
 from engine.speech.bbc_synthesis import ORIGINAL_VOCODER
 from engine.speech.growing import write_wav
-from engine.speech.speaker import Speaker
+from engine.speech.speaker import Speaker, ready_to_speak
 from engine.speech.synthesizer import speak_sentence
 from engine.speech.vocoder import vocode
 from engine.text.vocabulary import Vocabulary
@@ -50,7 +50,7 @@ class SpeakingSpeed:
         assert isinstance(specs[0], Text2MelSpec)
         assert isinstance(specs[1], SSRNSpec)
         torch.manual_seed(1)
-        text2mel, ssrn = (build_network(spec).eval() for spec in specs)
+        text2mel, ssrn = (ready_to_speak(build_network(spec).eval()) for spec in specs)
         assert isinstance(text2mel, Text2Mel)
         assert isinstance(ssrn, SSRN)
         vocabulary = Vocabulary(settings.symbols)
@@ -107,7 +107,7 @@ class SpeakingSpeed:
         return self._ceilings.seconds_to_move(weights * self._precision.itemsize, one_thread=True)
 
     def _say(self, path: Path) -> None:
-        utterance = self._speaker.speak(_SENTENCE)
+        utterance = self._speaker.speak(_SENTENCE, all_cores=True)
         write_wav(path, utterance.waveform, utterance.sample_rate)
 
     @torch.inference_mode()

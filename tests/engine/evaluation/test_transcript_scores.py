@@ -122,7 +122,8 @@ def test_list_shifted_throughout_cannot_be_judged(tmp_path):
 
 
 def test_untrained_voice_does_not_judge(make_voice, tmp_path):
-    with pytest.raises(InputError, match=r"cannot judge .* learned too little"):
+    # Of so few it may prefer enough by chance; then its attention gives it away.
+    with pytest.raises(InputError, match=r"cannot judge .*(learned too little|does not follow)"):
         rank(make_voice().folder, plant(tmp_path / "corpus", {}))
 
 
