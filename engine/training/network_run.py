@@ -81,6 +81,11 @@ class NetworkRun:
         """Whether it was trained, and is no more."""
         return self._thread is not None and not self._thread.is_alive()
 
+    def join(self) -> None:
+        """Wait until it is trained no more."""
+        if self._thread is not None:
+            self._thread.join()
+
     def prepare(self) -> "TrainingContext":
         """Load what its trainer needs; raises as `engine.training.setup.prepare`."""
         # torch comes in here, after the first screen is on.
