@@ -186,10 +186,9 @@ class Session:
             # change of the sentences.
             auditions.take(command)
         else:
-            for run in self._runs if isinstance(command, StopAt) else ():
-                concerned = command.network in (None, run.network)
-                if concerned and run.publisher.snapshot.phase.before_steps:
-                    run.early_stop.ask(command.rule)
+            if isinstance(command, StopAt):
+                for run in self._runs:
+                    run.ask_early(command)
             self._inboxes.send(command)
 
     def hurry(self) -> None:
