@@ -115,6 +115,8 @@ class NetworkRun:
                     make_trainer(watchdog).run()
             except BaseException as error:
                 self.error = error
+                # The other one may go on, and what is counted as idle depends on what is shown.
+                self.publisher.update(phase=Phase.PAUSED, steps_per_second=None)
             finally:
                 on_end()
 
