@@ -114,7 +114,11 @@ class Session:
             self._claim.undo()
             self._claim.release()
             raise
-        self._screens = Screens(self._inboxes.send, self._show_screens, own=options.attended)
+        self._screens = Screens(
+            self._inboxes.send,
+            lambda screens, readers: self._publisher.update(screens=screens, readers=readers),
+            own=options.attended,
+        )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
         self._publisher.on_speaking = self._server.wake
         self._folder = FolderWatch(
@@ -136,9 +140,6 @@ class Session:
         run = NetworkRun(options, preflight, self._voice, self._publisher, inbox)
         run.publisher.update(phase=Phase.PREPARING)  # it may have failed before
         return run
-
-    def _show_screens(self, screens: int, readers: int) -> None:
-        self._publisher.update(screens=screens, readers=readers)
 
     def start(self, drawn: threading.Event | None = None) -> None:
         """Start the engine and serve other screens; heavy imports wait a moment for `drawn`."""
@@ -167,6 +168,7 @@ class Session:
 
     def send(self, command: Command) -> None:
         """Ask for something; it happens at the next step boundary, or sooner. Never waits."""
+        auditions = self._auditions if self._auditions and self._auditions.open else None
         if isinstance(command, ScreenDetached):
             # Whether the run goes on unattended is for all screens together to say.
             self._screens.remove(OWN, keep_training=command.keep_training)
@@ -174,29 +176,20 @@ class Session:
             self._screens.set_takes_output(OWN, not command.stalled)
         elif isinstance(command, KeyPressed) and self._ended.is_set():
             self._wait_for_reader()
+        elif isinstance(command, TrainNext):
+            self._next.put(command)
+            self._changed.set()
+        elif auditions and isinstance(command, MarkHeard):
+            auditions.mark_heard(command.file)
+        elif auditions and isinstance(command, Audition) and command.sentence:
+            # A step may take a second on a CPU. One without a sentence keeps its place after a
+            # change of the sentences.
+            auditions.take(command)
         else:
             if isinstance(command, StopAt):
-                self._ask_early(command)
-            auditions = self._auditions
-            if isinstance(command, TrainNext):
-                self._next.put(command)
-                self._changed.set()
-            elif auditions is None or not auditions.open:
-                self._inboxes.send(command)
-            elif isinstance(command, MarkHeard):
-                auditions.mark_heard(command.file)
-            elif isinstance(command, Audition) and command.sentence:
-                # A step may take a second on a CPU. One without a sentence keeps its place after
-                # a change of the sentences.
-                auditions.take(command)
-            else:
-                self._inboxes.send(command)
-
-    def _ask_early(self, command: StopAt) -> None:
-        for run in self._runs:
-            concerned = command.network in (None, run.network)
-            if concerned and run.publisher.snapshot.phase.before_steps:
-                run.early_stop.ask(command.rule)
+                for run in self._runs:
+                    run.ask_early(command)
+            self._inboxes.send(command)
 
     def hurry(self) -> None:
         """Have the end wait for nothing more: give up what the disk refuses, and the mirror.
@@ -270,12 +263,6 @@ class Session:
             text = f"the spend log cannot be closed: {type(error).__name__}: {error}"
             self._publisher.event(text, "error")
 
-    def _budget_text(self) -> str:
-        last = self._publisher.snapshot
-        if not last.budget_is_used_up:
-            return ""
-        return f"the budget of {dollars(last.budget)} is used up: "
-
     def _undo(self) -> None:
         """Remove a new voice again; nothing may be written into its folder meanwhile."""
         if not self._preflight.takes_dataset or self._folder.failure() is not None:
@@ -332,6 +319,12 @@ class Session:
                 self._publisher.beat()
                 crew.end_all_if_one_failed(self._runs, self._inboxes)
                 self._train_next(crew)
+        except BaseException:
+            # The lock and the spend log are theirs until they have saved.
+            self._inboxes.send(Finish(by_signal=True))
+            for run in self._runs:
+                run.join()
+            raise
         finally:
             corpus_watch.stop(wait=False)
             crew.close()
@@ -388,7 +381,10 @@ class Session:
             if finish is not None and not finish.by_signal:
                 self._undo_stops()
             if self._spot.ended_preparation(run.inbox) or not isinstance(end, Declined):
-                self._publisher.event(f"{self._budget_text()}ended before the first step")
+                last, why = self._publisher.snapshot, ""
+                if last.budget_is_used_up:
+                    why = f"the budget of {dollars(last.budget)} is used up: "
+                self._publisher.event(f"{why}ended before the first step")
             else:
                 self._publisher.event("ended before the first step, to fix the corpus first")
                 self._undo()  # once it is fixed, the same command makes the voice
@@ -400,5 +396,4 @@ class Session:
 
     def _undo_stops(self) -> None:
         for run in self._runs:
-            run.early_stop.stop()
             run.early_stop.undo()

@@ -29,13 +29,16 @@ def demo_assets() -> Path:
     Raises:
         EngineError: this installation lacks it.
     """
-    for folder in _ASSETS:
-        if (folder / "voice" / "voice.toml").is_file():
-            return folder
+    if found := _installed():
+        return found
     raise EngineError(
         f"The demo is missing from this installation (looked in {_ASSETS[0]}); install voicecoach "
         f"again."
     )
+
+
+def _installed() -> Path | None:
+    return next((one for one in _ASSETS if (one / "voice" / "voice.toml").is_file()), None)
 
 
 def demo_options(options: TrainOptions) -> TrainOptions:
@@ -50,9 +53,10 @@ def demo_options(options: TrainOptions) -> TrainOptions:
     """
     folder, network = options.voice_folder, options.network
     corpus = folder / "corpus"
-    voice = demo_assets() / "voice"
-    own_stop = options.stop or _own_stop(folder, network)
-    options = replace(options, demo=True, stop=own_stop, next_source=voice)
+    options = replace(options, demo=True, stop=options.stop or _own_stop(folder, network))
+    if assets := _installed():
+        # A demo that has its weights trains on without.
+        options = replace(options, next_source=assets / "voice")
     if not Voice.exists(folder):
         # A demo that was refused, for example for its stop, leaves its corpus.
         left = (corpus.name, LOCK_NAME)
@@ -67,11 +71,11 @@ def demo_options(options: TrainOptions) -> TrainOptions:
             _copy_corpus(demo_assets() / "corpus", corpus)
         finally:
             lock.release()
-        return replace(options, dataset=corpus, source=voice)
+        return replace(options, dataset=corpus, source=demo_assets() / "voice")
     if list_checkpoints(folder / network / "checkpoints"):
         return options
     # It ended before it had its weights, or trains its other network for the first time.
-    return replace(options, source=voice)
+    return replace(options, source=demo_assets() / "voice")
 
 
 def _own_stop(folder: Path, network: NetworkName) -> StopRule | None:

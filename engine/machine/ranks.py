@@ -74,8 +74,6 @@ class Ranks:
             RankLostError: another process has ended.
         """
         self.place = place
-        self.reductions = 0
-        """How often the gradients of all were summed."""
         self.lost = False
         """Whether another process has ended."""
         self._gradients: dist.ProcessGroup | None = None
@@ -185,7 +183,6 @@ class Ranks:
 
     def sum(self, tensor: Tensor) -> None:
         """Replace a tensor by the sum of those of all ranks; on a GPU, the host does not wait."""
-        self.reductions += 1
         with self._reports_loss():
             dist.all_reduce(tensor, group=self._gradients)
 

@@ -5,6 +5,7 @@ takes longer than a matrix product.
 """
 
 import math
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -38,6 +39,8 @@ class _Noise(NamedTuple):
     rows: Rows | None
 
 
+# Held by who draws on a GPU: another network may be trained, or prepared, there at the same time.
+_DRAWING: dict[int, threading.Lock] = {}
 # Per thread: an audition is not part of the training batch.
 _NOISE: ContextVar[_Noise | None] = ContextVar("random numbers of the step", default=None)
 
@@ -57,12 +60,16 @@ def random_numbers(
     With `rows` they are drawn for the whole batch, and those of these rows are used: each part then
     sees just what its rows would have seen in the whole.
     """
-    if device is not None and device.type == "cuda":
-        # Of this device alone: another may be training another network at this moment.
-        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
     token = _NOISE.set(_Noise(np.random.Generator(np.random.SFC64(seed)), rows))
     try:
-        yield
+        if device is None or device.type != "cuda":
+            yield
+            return
+        number = device.index or 0
+        with _DRAWING.setdefault(number, threading.Lock()):
+            # Not `torch.manual_seed`, which seeds the other GPUs, too.
+            torch.cuda.default_generators[number].manual_seed(seed)
+            yield
     finally:
         _NOISE.reset(token)
 

@@ -142,6 +142,7 @@ def follow(ranks: Ranks) -> None:
     learner, batches = plan.learner(ranks.device), plan.batches(store)
     learner.join(ranks)
     learner.probe_memory(batches.longest())
+    batches.keep_on(ranks.device)
     with Prefetcher(batches, ranks.device) as prefetcher:
         try:
             while (order := ranks.next_order()).kind != "end":

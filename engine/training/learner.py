@@ -108,7 +108,8 @@ class Learner:
             self._working.flat.copy_(self._weights.flat)
 
     def _fresh_network(self) -> nn.Module:
-        torch.manual_seed(self._seed)
+        # Of the CPU alone: on a GPU another network may be drawing its dropout at this moment.
+        torch.default_generator.manual_seed(self._seed)
         return build_network(self.spec)
 
     @property
@@ -171,16 +172,14 @@ class Learner:
     def probe_memory(self, batch: Batch) -> None:
         """Compute the gradients of a batch and drop them, to see now whether the memory suffices.
 
-        Weights and random state stay as they are; `micro_batches` may grow.
+        Weights stay as they are; `micro_batches` may grow.
 
         Raises:
             RuntimeError, MemoryError: not even a single clip fits.
         """
-        devices = [] if self.device.type == "cpu" else [self.device]
         # The graph of the longest batch comes first: what it takes is enough for all others.
         for _ in range(TIMES_SEEN if self.graphs else 1):
-            with torch.random.fork_rng(devices):
-                self._compute_gradients(batch, 0)
+            self._compute_gradients(batch, 0)
 
     def _compute_gradients(self, batch: Batch, step: int) -> LossParts:
         """Compute the gradients of a batch, and return its losses.

@@ -185,7 +185,8 @@ class EarlyStop:
             self._writer.request()
 
     def undo(self) -> None:
-        """Store what was stored before; call `stop` first."""
+        """Store what was stored before, and nothing more."""
+        self.stop()
         try:
             if self._asked and self._before is not None:
                 store_stop(self._folder, self._before)

@@ -12,7 +12,7 @@ from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
 from engine.run.publisher import NetworkPublisher, Publisher
 from engine.run.snapshot import Phase, Snapshot
-from engine.run.stop import NONE, AlreadyThereError, StopRule, StoredStop, read_stored_stop
+from engine.run.stop import NONE, AlreadyThereError, StopAt, StopRule, StoredStop, read_stored_stop
 from engine.training.limits import EarlyStop
 from engine.training.watchdog import Watchdog
 from engine.voice.folder import Voice
@@ -81,6 +81,17 @@ class NetworkRun:
         """Whether it was trained, and is no more."""
         return self._thread is not None and not self._thread.is_alive()
 
+    def ask_early(self, command: StopAt) -> None:
+        """Store a stop that is asked for before its first step."""
+        concerned = command.network in (None, self.network)
+        if concerned and self.publisher.snapshot.phase.before_steps:
+            self.early_stop.ask(command.rule)
+
+    def join(self) -> None:
+        """Wait until it is trained no more."""
+        if self._thread is not None:
+            self._thread.join()
+
     def prepare(self) -> "TrainingContext":
         """Load what its trainer needs; raises as `engine.training.setup.prepare`."""
         # torch comes in here, after the first screen is on.
@@ -104,6 +115,8 @@ class NetworkRun:
                     make_trainer(watchdog).run()
             except BaseException as error:
                 self.error = error
+                # The other one may go on, and what is counted as idle depends on what is shown.
+                self.publisher.update(phase=Phase.PAUSED, steps_per_second=None)
             finally:
                 on_end()
 

@@ -43,8 +43,7 @@ class RankLearner(Learner):
         assert self.ranks is not None
         ours = self.base_step, self.optimizer_start_step, self._updates
         self.base_step, self.optimizer_start_step, self._updates = self.ranks.share(ours)
-        scale = () if self._scale is None else self._scale.tensors
-        self.ranks.share_tensors([self._weights.flat, *self._optimizer.tensors, *scale])
+        self.ranks.share_tensors([self._weights.flat, *self._optimizer.tensors])
         self._refresh()
 
     def follow(self, order: Order, batch: Batch) -> None:

@@ -74,7 +74,8 @@ def test_options_stay_and_a_copy_that_was_cut_off_is_completed(assets, tmp_path)
     (corpus / "wavs").mkdir(parents=True)
     stop = parse_stop("2h")
     given = TrainOptions(tmp_path / "demo", price=2.0, device="cpu", stop=stop)
-    expected = replace(given, demo=True, dataset=corpus, source=assets / "voice")
+    voice = assets / "voice"
+    expected = replace(given, demo=True, dataset=corpus, source=voice, next_source=voice)
     assert demo_options(given) == expected
     copied = sorted(path.name for path in corpus.rglob("*"))
     assert copied == sorted(path.name for path in (assets / "corpus").rglob("*"))

@@ -1,5 +1,7 @@
 """Random numbers of a step: a part of a batch has those that its rows have in the whole."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -64,6 +66,22 @@ def test_no_random_number_is_drawn_where_nothing_is_dropped():
     assert torch.equal(dropout(x, 0.5, False), x)
     assert torch.equal(dropout(x, 0.0, True), x)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_two_networks_on_a_gpu_draw_one_after_the_other(monkeypatch):
+    gpus, cuda = [torch.Generator(), torch.Generator()], torch.device("cuda:0")
+    monkeypatch.setattr(torch.cuda, "default_generators", gpus)
+
+    def draw(seed, number):
+        with random_numbers(seed, device=torch.device("cuda", number)):
+            return float(torch.rand((), generator=gpus[number]))
+
+    with ThreadPoolExecutor(2) as threads, random_numbers(1, device=cuda):
+        first = float(torch.rand((), generator=gpus[0]))
+        same_gpu, other_gpu = (threads.submit(draw, 2, number) for number in (0, 1))
+        other_gpu.result()
+        assert gpus[0].initial_seed() == 1
+    assert (draw(1, 0), same_gpu.result()) == (first, other_gpu.result())
 
 
 def test_another_seed_drops_others_and_the_same_seed_the_same():

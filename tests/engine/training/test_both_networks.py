@@ -1,6 +1,7 @@
 """Both networks of a voice in one run: the same steps as alone, one account, one end."""
 
 from dataclasses import replace
+from threading import Event
 
 import pytest
 
@@ -9,6 +10,9 @@ from engine.data.batches import BatchSource
 from engine.run.commands import Audition, Finish, StopAt, TrainNext
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop, read_stored_stop
+from engine.training.judging import Judging
+from engine.training.learner import Learner
+from engine.voice.claim import VoiceClaim
 
 pytestmark = pytest.mark.slow
 
@@ -86,8 +90,44 @@ def test_one_that_diverges_does_not_end_the_other(make_voice, training, monkeypa
 
     monkeypatch.setattr(BatchSource, "batch", spoil_those_of_ssrn)
     voice = make_voice(text2mel=5, ssrn=2)
-    last = training.end(training.start(voice, "+40", both=True))
-    assert (last.phase, last.step, last.checkpoint_step) == (Phase.FAILED, 45, 45)
+    session = training.start(voice, "+9k", both=True)
+    seen = training.until(session, lambda s: s.other.phase is Phase.PAUSED)
+    assert seen.phase is Phase.TRAINING
+    session.send(StopAt(parse_stop("+1"), "text2mel"))
+    last = training.end(session)
+    assert last.phase is Phase.FAILED
+    assert last.checkpoint_step == last.step > seen.step
     assert "ssrn diverged" in last.failure
     # It may be tried again as it is: what Text2Mel has reached is kept.
-    assert read_stored_stop(voice.folder / "text2mel").point.step == 45
+    assert read_stored_stop(voice.folder / "text2mel").point.step == last.step
+
+
+def test_a_fault_of_the_run_ends_it_once_each_has_saved(make_voice, training, monkeypatch):
+    start, step, release = Judging.start, Learner.step, VoiceClaim.release
+    stepped, saved_at_release = Event(), []
+
+    def step_and_tell(*given):
+        losses = step(*given)
+        stepped.set()
+        return losses
+
+    def fail_for_the_second(judging):
+        if judging._network == "ssrn":
+            stepped.clear()
+            assert stepped.wait(60)
+            raise RuntimeError("can't start new thread")
+        start(judging)
+
+    def note(claim):
+        snapshot = session.snapshot()
+        saved_at_release.append(snapshot.checkpoint_step == snapshot.step > 5)
+        release(claim)
+
+    voice = make_voice(text2mel=5, ssrn=2)
+    monkeypatch.setattr(Learner, "step", step_and_tell)
+    monkeypatch.setattr(Judging, "start", fail_for_the_second)
+    monkeypatch.setattr(VoiceClaim, "release", note)
+    session = training.start(voice, "+9k", both=True)
+    last = training.end(session)
+    assert (last.phase, saved_at_release) == (Phase.FAILED, [True])
+    assert "can't start new thread" in last.failure
