@@ -87,7 +87,9 @@ def check_options(options: TrainOptions) -> Preflight:
     price = math.inf if cloud and settings.price_auto else settings.price
     log = SpendLog(folder / "spend.jsonl")
     _check_budget(settings.budget, log, price)
-    first: list[Note] = [("event", FIRST_OF_TWO)] if new and options.network == "text2mel" else []
+    first: list[Note] = (
+        [("event", FIRST_OF_TWO)] if new and options.networks == ("text2mel",) else []
+    )
     notes = [*_budget_notes(before.budget, settings.budget), *first]
     if not (new or options.keep_errors) and (copy := _clean_copy(Voice.open(folder), dataset)):
         text = f"training on {copy}, the clean copy of {dataset}, as before"

@@ -133,11 +133,12 @@ class Registration:
         with replacing(self._path) as file:
             file.write(json.dumps(to_plain(self._entry)).encode() + b"\n")
 
-    def set_resume(self, resume: str) -> None:
-        """Note that another shell command continues the run by now: its stop may be stored."""
-        if resume == self._entry.resume:
+    def set_resume(self, network: NetworkChoice, resume: str) -> None:
+        """Note what the run trains by now, and the command that continues it, where they changed:
+        its stop may be stored, and the other network added."""
+        if (network, resume) == (self._entry.network, self._entry.resume):
             return
-        self._entry = replace(self._entry, resume=resume)
+        self._entry = replace(self._entry, network=network, resume=resume)
         try:
             self._write()
         except OSError as error:

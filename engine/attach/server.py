@@ -198,14 +198,14 @@ class Server:
         try:
             # To be typed in any folder.
             self._found_at = first.voice_folder.resolve()
-            network: NetworkChoice = first.network if first.other is None else "both"
-            resume = self._resume(first)
-            self._registration = Registration(self._folder, first.voice, network, resume)
+            self._registration = Registration(self._folder, first.voice, *self._resume(first))
         except (OSError, RuntimeError) as error:
             _log.warning("`voicecoach ps` will not list this run: %s", error)
 
-    def _resume(self, snapshot: Snapshot) -> str:
-        return replace(snapshot, voice_folder=self._found_at).command_to_continue
+    def _resume(self, snapshot: Snapshot) -> tuple[NetworkChoice, str]:
+        """What is trained, and the shell command that continues it."""
+        command = replace(snapshot, voice_folder=self._found_at).command_to_continue
+        return snapshot.network if snapshot.other is None else "both", command
 
     def _clean_up(self) -> None:
         for client in list(self._clients):
@@ -234,7 +234,7 @@ class Server:
         before, self._newest = self._newest, self._snapshot()
         if _signs_of_life(before) != _signs_of_life(self._newest):
             self._changed = now
-        if before.phase is not self._newest.phase:
+        if before.busiest.phase is not self._newest.busiest.phase:
             self._phase_began = now
         self._take_successor()
         for client in list(self._clients):
@@ -244,7 +244,7 @@ class Server:
                 self._serve(client, self._show)
         if self._registration is None:
             return
-        self._registration.set_resume(self._resume(self._newest))
+        self._registration.set_resume(*self._resume(self._newest))
         if now >= self._next_touch:
             self._next_touch = now + _TOUCH
             self._registration.touch()
@@ -342,6 +342,8 @@ class Server:
         fields: dict[str, Any] = {
             name: getattr(run, name, None) for name in Status.__struct_fields__
         }
+        for name in ("phase", "steps_per_second", "wait_ends_at"):
+            fields[name] = getattr(run.busiest, name)
         fields["stop"], fields["ssrn_step"] = run.stop_text, run.other and run.other.step
         fields |= {"pid": os.getpid(), "still_seconds": now - self._changed}
         fields["phase_seconds"] = now - self._phase_began
@@ -397,4 +399,5 @@ class Server:
 
 def _signs_of_life(run: Snapshot) -> tuple[object, ...]:
     """What a run that is alive changes; not all of a snapshot, for a thread may read the GPU."""
-    return run.phase, run.step, run.progress, run.seconds_to_start, len(run.events), run.auditions
+    events, started = len(run.events), run.seconds_to_start
+    return events, started, [(one.phase, one.step, one.progress, one.auditions) for one in run.both]

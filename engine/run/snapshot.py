@@ -254,6 +254,11 @@ class Snapshot:
         return replace(other, other=replace(self, other=None))
 
     @property
+    def busiest(self) -> "Snapshot":
+        """Of two networks, one that is not at its stop: the run ends with it."""
+        return next((one for one in self.both if one.phase is not Phase.AT_STOP), self)
+
+    @property
     def command_to_continue(self) -> str:
         """The shell command that continues this training where it is saved, to the same stop."""
         train = "demo" if self.demo else "train"

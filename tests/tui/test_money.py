@@ -61,6 +61,13 @@ def test_the_command_to_continue_keeps_the_stop(tmp_path):
     ):
         stop.write_text(content)
         assert words in describe_end(ended)
+    # Of two networks, the one that is there has no stop any more.
+    (tmp_path / "ssrn").mkdir()
+    (tmp_path / "ssrn" / "stop.json").write_text('{"text": "+20k", "step": 900000}')
+    ssrn = replace(ended, network="ssrn", checkpoint_step=899_000)
+    stop.write_text('{"text": "+1k", "step": 871000}')
+    both = replace(ended, step=871_000, checkpoint_step=871_000, other=ssrn)
+    assert "to continue to its stop at 900,000 (SSRN): voicecoach" in describe_end(both)
     # Before the first step nothing is kept yet: the command itself is to say it.
     unset = replace(ended, stop=None, stop_text="$10", checkpoint_step=871_000)
     assert describe_end(unset).endswith(f"--voice {tmp_path} --stop-at '$10'")

@@ -45,7 +45,7 @@ class Front:
 
 def open_front(
     terminal: Terminal,
-    if_killed: str = "the newest checkpoint is kept, and the same command continues from it",
+    if_killed: str = "the newest checkpoint is kept; `voicecoach ps` shows how to continue",
 ) -> Front:
     """Fork; return in the worker only.
 

@@ -97,12 +97,18 @@ def _saved(last: Snapshot) -> str:
 
 def _to_its_stop(last: Snapshot) -> str:
     try:
-        stops = [read_stored_stop(last.voice_folder / one.network) for one in last.both]
+        stops = [(one, read_stored_stop(last.voice_folder / one.network)) for one in last.both]
     except InputError:
         # The next run says so, and asks for a stop.
         return ""
-    words = [stop.point.words for stop in stops if stop is not None]
-    return f" to its stop at {' and '.join(dict.fromkeys(words))}" if words else ""
+    words = [
+        stop.point.words
+        if last.other is None
+        else f"{stop.point.words} ({NETWORK_TITLES[one.network]})"
+        for one, stop in stops
+        if stop is not None and stop.point.step != one.checkpoint_step
+    ]
+    return f" to its stop at {' and '.join(words)}" if words else ""
 
 
 def _interruption(last: Snapshot) -> str:

@@ -5,7 +5,7 @@ import select
 import shlex
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from queue import SimpleQueue
@@ -86,7 +86,7 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
         lines.write_queued()
         if time.monotonic() >= next_line or snapshot.phase is Phase.STOPPED:
             next_line = time.monotonic() + _LINE_SECONDS
-            text = [line_about(one, named=len(snapshot.both) > 1) for one in snapshot.both]
+            text = [line_about(one, named=len(snapshot.both) > 1) for one in _moving(snapshot)]
             if text != shown:
                 lines.write(*(f"{datetime.now():%H:%M:%S}  {one}" for one in text))
                 shown = text
@@ -94,6 +94,11 @@ def _follow(session: Session, lines: "Lines") -> Snapshot:
             return snapshot
         # Once more after the end, for what the engine reported last.
         ended = session.join(_POLL_SECONDS)
+
+
+def _moving(snapshot: Snapshot) -> Sequence[Snapshot]:
+    """What there is to say something new of: one at its stop waits for the other in silence."""
+    return [one for one in snapshot.both if one.phase is not Phase.AT_STOP] or snapshot.both
 
 
 class Lines:

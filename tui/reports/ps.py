@@ -35,6 +35,9 @@ _DROPPED_FIRST = ("screens", "pid", "last seen", "network", "spent")
 _NARROWEST_NAME = 12
 """Cells of a voice's name before other columns are dropped for it."""
 
+_WIDTH_OF_A_PIPE = 1_000
+"""Cells of a line that no terminal shows: wider than any run needs."""
+
 _BEGINNINGS = (
     ("demo", "train a small voice and hear it; needs no GPU"),
     ("check RECORDINGS", "check your recordings, then voicecoach train"),
@@ -136,6 +139,8 @@ def print_runs(runs: list[Run]) -> None:
     rows = [[printable(cell) for cell in _cells(run, now)] for run in runs]
     # A pipe has no width of its own.
     piped = not console.is_terminal and "COLUMNS" not in os.environ
+    if piped:
+        console.width = _WIDTH_OF_A_PIPE
     places = _COLUMNS if piped else _fitting(rows, console.width)
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False)
     for heading in places:

@@ -15,8 +15,8 @@ class NextDialog(InputDialog[TrainNext]):
 
     heading = "go on with SSRN"
     FIRST = (
-        "Text2Mel reads a text into a coarse spectrogram; SSRN makes the sound of it. "
-        "When is SSRN to stop?"
+        "Text2Mel turns text into a coarse spectrogram, SSRN makes sound of it. "
+        "When should SSRN stop?"
     )
     HINTS = (STOP_FORMS, NONE)
     KEYS = "enter starts it · esc cancels"

@@ -29,7 +29,7 @@ class QuitDialog(Dialog[str]):
 
     def __init__(self, snapshot: Snapshot) -> None:
         super().__init__()
-        snapshot = _busiest(snapshot)
+        snapshot = snapshot.busiest
         self._about = Static(_about(snapshot), markup=False)
         words = answers(snapshot)
         self._answers = _Answers(
@@ -45,7 +45,7 @@ class QuitDialog(Dialog[str]):
 
     def show(self, snapshot: Snapshot) -> None:
         """Say what the answers mean now; close once the run ends by itself."""
-        snapshot = _busiest(snapshot)
+        snapshot = snapshot.busiest
         if snapshot.phase is Phase.STOPPING or snapshot.phase.ended:
             self.dismiss(None)
             return
@@ -90,11 +90,6 @@ def _prompt(answer: str, words: tuple[str, str], *, chosen: bool = False) -> Con
     if costs:
         lines.append(Content.styled(f"       {costs}", "$quiet"))
     return Content("\n").join(lines)
-
-
-def _busiest(snapshot: Snapshot) -> Snapshot:
-    """Of two networks, take one that is not at its stop: its run ends the last."""
-    return next((one for one in snapshot.both if one.phase is not Phase.AT_STOP), snapshot)
 
 
 def _about(snapshot: Snapshot) -> str:

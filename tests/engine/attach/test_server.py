@@ -20,6 +20,7 @@ from engine.attach.server import Server
 from engine.errors import InputError
 from engine.run.commands import Finish, Pause, SaveCheckpoint, ScreenAttached, ScreenDetached
 from engine.run.curves import AttentionPlot
+from engine.run.publisher import NetworkPublisher
 from engine.run.sample import Speaking
 from engine.run.snapshot import Phase
 from engine.run.stop import StopPoint
@@ -244,6 +245,22 @@ def test_the_list_of_runs_has_the_command_that_keeps_the_stop(run, until):
     offers("")
     run.publisher.update(stop=None, stop_text="", demo=True)
     offers(" --stop-at none")
+
+
+def test_status_is_of_the_network_that_still_trains(run, monkeypatch, until):
+    real = time.monotonic
+    monkeypatch.setattr("engine.attach.server.monotonic", lambda: real() + 100)
+    run.publisher.update(phase=Phase.AT_STOP, steps_per_second=None, wait_ends_at=9.0)
+    ssrn = {"network": "ssrn", "phase": Phase.TRAINING, "steps_per_second": 2.0}
+    run.publisher.show_other(replace(run.publisher.snapshot, **ssrn, wait_ends_at=None))
+    until(lambda: any(one.network == "both" for one in known_runs()), "the list of runs")
+    [resume] = [one.resume for one in known_runs()]
+    assert resume.endswith("--network both")
+    NetworkPublisher(run.publisher, "ssrn").update(step=8)
+    until(lambda: ask_status(run.folder, 20).still_seconds < 50, "SSRN's step")
+    said = ask_status(run.folder, 20)
+    assert (said.phase, said.steps_per_second, said.wait_ends_at) == (Phase.TRAINING, 2.0, None)
+    assert (said.step, said.ssrn_step) == (1, 8)
 
 
 def test_steps_and_events_count_as_changes(run, monkeypatch, until):

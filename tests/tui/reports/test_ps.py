@@ -48,6 +48,14 @@ def test_a_run_has_a_line_and_its_attach_command(capsys):
     assert rest[-1].strip() == "voicecoach attach /data/voices/alice"
 
 
+def test_a_pipe_gets_whole_cells(capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS")
+    print_runs([silent(run("/data/a-long-name", "a-long-name-of-a-voice")), run(ssrn_step=767_000)])
+    printed = capsys.readouterr().out
+    for cell in ("a-long-name-of-a-voice", "no answer for 2m15s", "871,204 · 767,000", "screens"):
+        assert cell in printed
+
+
 def test_a_run_without_steps_or_an_answer_says_so(capsys):
     print_runs(
         [
