@@ -1,12 +1,13 @@
 """What a run and a screen of another process send each other; `Connection` frames it."""
 
-from typing import Annotated, Literal
+import os
+from typing import Annotated, Any, Literal
 
 import msgspec
 
 from engine.choices import NetworkName
 from engine.run.commands import Audition, Command, MarkHeard
-from engine.run.snapshot import Phase
+from engine.run.snapshot import Phase, Snapshot
 
 VERSION = 9
 """Of the protocol; both sides refuse any other."""
@@ -60,6 +61,16 @@ class Status(msgspec.Struct, frozen=True, tag=True):
     """When a wait for the person ends by itself, in seconds since the epoch."""
     ssrn_step: int | None = None
     """SSRN's step, where both networks are trained and `step` is Text2Mel's."""
+
+
+def status_of(run: Snapshot, still_seconds: float, phase_seconds: float) -> Status:
+    """Return the status of a run in this process."""
+    given: dict[str, Any] = {name: getattr(run, name, None) for name in Status.__struct_fields__}
+    for name in ("phase", "steps_per_second", "wait_ends_at"):
+        given[name] = getattr(run.busiest, name)
+    given |= {"stop": run.stop_text, "ssrn_step": run.other and run.other.step}
+    given |= {"still_seconds": still_seconds, "phase_seconds": phase_seconds, "pid": os.getpid()}
+    return Status(**given)
 
 
 class Alive(msgspec.Struct, frozen=True, tag=True):

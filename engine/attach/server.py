@@ -15,7 +15,6 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from time import monotonic
-from typing import Any
 
 from engine.attach.connection import Connection
 from engine.attach.messages import (
@@ -26,7 +25,7 @@ from engine.attach.messages import (
     Hello,
     Refusal,
     Role,
-    Status,
+    status_of,
 )
 from engine.attach.registry import Registration
 from engine.attach.screens import Screens
@@ -329,25 +328,14 @@ class Server:
             raise InputError("hello was said already")
         client.role = role
         if role == "status":
-            client.put(self._status())
+            now, run = monotonic(), self._snapshot()
+            client.put(status_of(run, now - self._changed, now - self._phase_began))
             client.closing = True
             return
         if role != "listener":
             self._screens.add(client, reader=role == "reader")
         self._newest = self._snapshot()
         self._show(client)
-
-    def _status(self) -> Status:
-        run, now = self._snapshot(), monotonic()
-        fields: dict[str, Any] = {
-            name: getattr(run, name, None) for name in Status.__struct_fields__
-        }
-        for name in ("phase", "steps_per_second", "wait_ends_at"):
-            fields[name] = getattr(run.busiest, name)
-        fields["stop"], fields["ssrn_step"] = run.stop_text, run.other and run.other.step
-        fields |= {"pid": os.getpid(), "still_seconds": now - self._changed}
-        fields["phase_seconds"] = now - self._phase_began
-        return Status(**fields)
 
     def _show(self, client: _Client) -> None:
         """Have a screen sent what changed since the snapshot that it has."""
