@@ -40,8 +40,8 @@ from engine.voice.folder import Voice
 
 if TYPE_CHECKING:
     from engine.speech.audition import Auditions
-    from engine.training.crew import Crew
     from engine.training.setup import TrainingContext
+    from engine.training.trainers import Trainers
 
 _log = logging.getLogger(__name__)
 _DRAWN_WITHIN = 1.0  # seconds that the first picture has: a terminal may take no output
@@ -303,22 +303,22 @@ class Session:
 
     def _train_prepared(self, contexts: "list[TrainingContext]") -> None:
         """Train every network that was prepared, and those that are asked for meanwhile."""
-        from engine.training.crew import Crew
+        from engine.training.trainers import Trainers
         from engine.training.training_data import watch_corpus
 
         given = self._voice, self._publisher, self._spend, self._spot
-        crew = Crew(*given, self._mirror.wake, self._changed.set)
+        trainers = Trainers(*given, self._mirror.wake, self._changed.set)
         self._mirror.start()
         recordings = (clip.path for clip in contexts[0].store.clips)
         corpus_watch = watch_corpus(self._voice.dataset, recordings, self._publisher)
         try:
-            self._auditions = crew.begin(list(zip(self._runs, contexts, strict=True)))
+            self._auditions = trainers.begin(list(zip(self._runs, contexts, strict=True)))
             while not all(run.ended for run in self._runs):
                 self._changed.wait(_POLL_SECONDS)
                 self._changed.clear()
                 self._publisher.beat()
-                crew.end_all_if_one_failed(self._runs, self._inboxes)
-                self._train_next(crew)
+                trainers.end_all_if_one_failed(self._runs, self._inboxes)
+                self._train_next(trainers)
         except BaseException:
             # The lock and the spend log are theirs until they have saved.
             self._inboxes.send(Finish(by_signal=True))
@@ -327,13 +327,13 @@ class Session:
             raise
         finally:
             corpus_watch.stop(wait=False)
-            crew.close()
+            trainers.close()
             self._mirror.finish()
         for run in self._runs:
             if run.error is not None:
                 raise run.error
 
-    def _train_next(self, crew: "Crew") -> None:
+    def _train_next(self, trainers: "Trainers") -> None:
         """Prepare and train another network, if that was asked for."""
         from engine.machine.ranks import Ranks
 
@@ -349,21 +349,21 @@ class Session:
         options = replace(given, source=source, dataset=None, budget=None)
         try:
             if Ranks.of_this_process is not None:
-                raise InputError("several GPUs train one network; end the run, and train it next")
+                raise InputError("several GPUs train one network at a time; end this run first")
             own = replace(options.of(command.network), stop=command.rule or NONE)
             preflight = check_options(own)
             run = self._take_network(command.network, preflight)
         except VoicecoachError as error:
             self._publisher.event(f"{NETWORK_TITLES[command.network]}: {error}", "error")
             return
-        crew.expect(run)
+        trainers.expect(run)
         run.early_stop.start()
         try:
-            crew.take(run, run.prepare())
+            trainers.take(run, run.prepare())
         except Cancelled:
-            crew.give_up(run)  # the others end, too
+            trainers.give_up(run)  # the others end, too
         except VoicecoachError as error:
-            crew.give_up(run)
+            trainers.give_up(run)
             run.publisher.event(str(error), "error")
             run.publisher.update(phase=Phase.FAILED)
         else:

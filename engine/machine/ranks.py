@@ -1,7 +1,8 @@
 """Processes that train one network together, each on its share of every batch.
 
-Rank 0 leads: it alone knows the voice, and says before each step what all do. What it says goes
-between the CPUs, so that no device is waited for; the gradients, once a step, between the devices.
+Rank 0 leads: it alone opens the voice folder, and tells the others before each step what to do.
+These orders go over a gloo group on the CPUs, so that no GPU is waited for; gradients are summed
+once a step over a second group, NCCL's on GPUs.
 """
 
 import logging
@@ -28,15 +29,15 @@ from engine.machine.torchrun import Place
 _log = logging.getLogger(__name__)
 
 OrderKind = Literal["prepare", "take state", "step", "end"]
-"""What all do next."""
+"""What every rank does next."""
 
 _KINDS: tuple[OrderKind, ...] = get_args(OrderKind)
 
 # The others wait while rank 0 is paused, evaluates, or waits for a disk.
 _ORDER_WITHIN = timedelta(days=365)
-# Time for all to begin, on all machines.
+# Time for all processes on all machines to start.
 _MEET_WITHIN = timedelta(minutes=10)
-# Seconds between two looks whether rank 0 has begun.
+# Seconds between two checks whether rank 0 has started.
 _BETWEEN_LOOKS = 0.05
 # Bytes of what the ranks tell each other before the first step.
 _MAX_TEXT = 1000
@@ -44,7 +45,7 @@ _GRADIENTS_WITHIN = timedelta(minutes=10)
 
 
 class Order(NamedTuple):
-    """What rank 0 tells all; the numbers are those of a step."""
+    """What rank 0 tells the others; the numbers belong to `step`."""
 
     kind: OrderKind
     step: int = 0
@@ -57,10 +58,13 @@ class Order(NamedTuple):
 
 
 class Ranks:
-    """This process and the others; a context manager, at whose end rank 0 lets the others end."""
+    """The processes that train together, this one included.
+
+    A context manager: when rank 0 leaves it, the others are told to end.
+    """
 
     of_this_process: ClassVar["Ranks | None"] = None
-    """Those that this process belongs to, from the first moment to the end."""
+    """The group that this process belongs to; None where it trains alone."""
 
     def __init__(self, place: Place, device: str) -> None:
         """Meet the others, which torchrun started together with this process.
@@ -115,7 +119,7 @@ class Ranks:
         return self.place.rank == 0
 
     def exchange(self, mine: str) -> list[str]:
-        """Return what each rank says, in their order; a long text is cut off."""
+        """Send a text to all ranks; return the texts of all, by rank. Long ones are cut off."""
         text = mine.encode()[:_MAX_TEXT].ljust(_MAX_TEXT, b"\0")
         said = [torch.empty(_MAX_TEXT, dtype=torch.uint8) for _ in range(self.place.ranks)]
         with self._reports_loss():
@@ -137,16 +141,17 @@ class Ranks:
         return Order(_KINDS[int(kind)], int(step), int(updates), int(salt), rate_factor)
 
     def share(self, numbers: Sequence[int]) -> list[int]:
-        """Return the numbers that rank 0 gives; all give as many."""
+        """Return rank 0's numbers; every rank passes equally many."""
         given = torch.tensor(numbers)
         with self._reports_loss():
             dist.broadcast(given, 0)
         return [*map(int, given.tolist())]
 
     def share_bytes(self, of_rank_0: bytes = b"") -> bytes:
-        """Return the bytes that rank 0 gives.
+        """Return rank 0's bytes.
 
-        torch would send objects as well, as code that whoever reaches the port could replace.
+        Not by `broadcast_object_list`: it unpickles, and anyone who reaches the port could send it
+        code to run.
         """
         [size] = self.share([len(of_rank_0)])
         given = torch.empty(size, dtype=torch.uint8)
@@ -176,7 +181,7 @@ class Ranks:
             self._gradients = dist.new_group(backend=backend, timeout=_GRADIENTS_WITHIN)
 
     def share_tensors(self, tensors: Sequence[Tensor]) -> None:
-        """Give the tensors of all ranks the numbers of rank 0's."""
+        """Overwrite the tensors of all ranks with rank 0's."""
         with self._reports_loss():
             for tensor in tensors:
                 dist.broadcast(tensor, 0, group=self._gradients)
@@ -212,10 +217,10 @@ class Ranks:
 
 
 def _unused_store(place: Place) -> Store:
-    """Meet in torchrun's store; return a part of it that nobody has written in.
+    """Meet in torchrun's store; return a part of it that nobody has written to.
 
-    torchrun keeps one store for all restarts, with what lost processes wrote: only what answers
-    something that was drawn at random just now is known to be new.
+    torchrun keeps one store across restarts, with what lost processes wrote to it. So rank 0 draws
+    a random name for this session, and a follower trusts it once its own random name is answered.
     """
     store, _, _ = next(rendezvous("env://", timeout=_MEET_WITHIN))
     ends = time.monotonic() + _MEET_WITHIN.total_seconds()

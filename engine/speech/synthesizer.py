@@ -105,13 +105,13 @@ def speak_sentences(
     runs = [_FreeRun(text, limits.max_coarse_frames) for text in texts]
     waiting = deque(zip(runs, symbols, strict=True))
     with _stacks_of(text2mel, min(len(texts), _AT_ONCE)) as stacks:
-        chorus = _Chorus(text2mel, stacks)
+        batch = _SentenceBatch(text2mel, stacks)
         for run in runs:
             handed_on = 0
             while not run.over:
                 if cancelled():
                     raise Cancelled("The sentence was not spoken to its end.")
-                chorus.advance(waiting)
+                batch.advance(waiting)
                 if not run.over and run.certain > handed_on:
                     yield run.mels(handed_on, run.certain), None
                     handed_on = run.certain
@@ -206,7 +206,7 @@ def _versions(network: nn.Module) -> list[tuple[int, int]]:
     return [(weight.data_ptr(), weight._version) for weight in network.parameters()]
 
 
-class _Chorus:
+class _SentenceBatch:
     """A Text2Mel that speaks several sentences at once, each fed with its own frames."""
 
     def __init__(self, text2mel: Text2Mel, stacks: _Stacks) -> None:

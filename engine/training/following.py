@@ -37,14 +37,14 @@ _PIECE = 2**24
 
 @dataclass(frozen=True)
 class Plan:
-    """What all ranks have to know before the first step."""
+    """What rank 0 sends to the others before the first step."""
 
     network: NetworkName
     spec: dict[str, Any]
     """The network's sizes, as `read_spec` takes them."""
     recipe: Recipe
     precision: str
-    """As torch calls it."""
+    """The dtype's name in torch, such as `bfloat16`."""
     seed: int
     limits: Limits
     texts: Mapping[int, list[int]]
@@ -65,7 +65,7 @@ class Plan:
         return RankLearner(spec, recipe, device=device, **given)
 
     def batches(self, store: Frames) -> BatchSource:
-        """Make the batches that rank 0 makes, too."""
+        """Return the source of the same batches as rank 0's."""
         return BatchSource(
             store,
             self.texts,
@@ -77,7 +77,7 @@ class Plan:
 
     @property
     def section(self) -> tuple[int, int]:
-        """Where in the file lies what is read of it: the first byte, and the one behind the last.
+        """The bytes of the file that this network reads, as `[first, end)`.
 
         Text2Mel reads no magnitudes.
         """
@@ -157,7 +157,7 @@ def follow(ranks: Ranks) -> None:
 
 
 def _open_features(ranks: Ranks, plan: Plan) -> Frames:
-    """Open the features; on machines other than rank 0's, in a copy that their first rank gets."""
+    """Open the features; another machine than rank 0's receives a copy first, kept in its cache."""
     here, place = plan.features, ranks.place
     if place.machine:
         cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"

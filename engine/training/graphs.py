@@ -27,8 +27,8 @@ _log = logging.getLogger(__name__)
 MAX_GRAPHS = 64
 """Each takes some megabytes; what they compute with is shared."""
 TIMES_SEEN = 2
-"""A shape that comes back is worth a graph. Its first step has also loaded the kernels, which
-cannot be done while recording."""
+"""A shape is recorded when it is seen for the second time: only shapes that come back are worth a
+graph, and kernels cannot be loaded while recording."""
 
 _Shapes = tuple[tuple[str, tuple[int, ...]], ...]
 """Of the tensors of a batch, by name."""
@@ -131,8 +131,8 @@ class StepGraphs:
     ) -> LossParts:
         """Compute the gradients of a batch on the device, or of a part of it by its weights.
 
-        `alike`: whether all of its shape take the same rows of the random numbers, as micro-batches
-        do not.
+        `alike`: whether every batch of this shape draws dropout for the same rows. Micro-batches do
+        not, so no graph fits them all.
         """
         if not self._characters:
             batch = replace(batch, text=batch.text[:, :0])

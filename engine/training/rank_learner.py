@@ -14,7 +14,7 @@ from engine.training.learner import Learner
 class RankLearner(Learner):
     """Makes the steps of one process, once it has joined others; until then, its own.
 
-    All add up their gradients, and then change their weights alike. Steps may raise
+    The gradients of all are summed, so that every process makes the same update. Steps may raise
     `RankLostError`: another process has ended.
     """
 
@@ -39,7 +39,7 @@ class RankLearner(Learner):
             self.agree()
 
     def agree(self) -> None:
-        """Take over from rank 0 all that the next steps depend on; all ranks call it."""
+        """Copy rank 0's weights, optimizer state and counters; all ranks call it together."""
         assert self.ranks is not None
         ours = self.base_step, self.optimizer_start_step, self._updates
         self.base_step, self.optimizer_start_step, self._updates = self.ranks.share(ours)

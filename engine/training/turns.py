@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import torch
 
-# Seconds that a network may catch up on after it made no steps for a while.
+# A network that made no steps for a while gets at most so many seconds more than the other.
 _MAX_BEHIND = 5.0
 # Seconds between two signs of life of one that waits.
 _BEAT_SECONDS = 1.0
@@ -23,7 +23,7 @@ class Turns:
     """Says whose turn it is: that of the network which has had less of the time."""
 
     def __init__(self, places: int = 1) -> None:
-        """Have the device free, for so many steps at once."""
+        """Begin with a free device, which makes up to `places` steps at once."""
         self._places = places
         self._changed = threading.Condition()
         self._seconds: dict[str, float] = {}
@@ -32,7 +32,7 @@ class Turns:
 
     @contextmanager
     def take(self, network: str, beat: Callable[[], None]) -> Iterator[None]:
-        """Have the device for the block; until it is free, `beat` shows that nothing hangs."""
+        """Wait for the device and hold it for the block; `beat` is called while waiting."""
         with self._changed:
             most = max(self._seconds.values(), default=0.0)
             self._seconds[network] = max(self._seconds.get(network, 0.0), most - _MAX_BEHIND)

@@ -40,7 +40,7 @@ _LEFT_OUT = (
 )
 
 ScreenCost = Callable[[float], float]
-"""Shows a run on a screen for so many seconds; returns the CPU seconds that one second takes."""
+"""Shows a run on a screen for so many seconds; returns the CPU seconds it uses per second."""
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,7 @@ class Training:
     def of_the_bbc(self, recipe: RecipeName) -> Schedule:
         """The BBC's schedule, with clips as long as theirs.
 
-        The standard recipe's batches are smaller. It is given as many clips: more steps, each of
-        fewer.
+        The standard recipe's batches are smaller, so it makes more steps, over as many clips.
         """
         clips = PUBLISHED_BATCH // recipe_named(recipe).batch_size
         steps = {network: clips * PUBLISHED_STEPS[network] for network in NETWORKS}

@@ -1,4 +1,4 @@
-"""What the networks of a run share while they are trained, and what each has of its own."""
+"""The trainers of a run's networks, and the services that they share."""
 
 import os
 import threading
@@ -34,7 +34,7 @@ Prepared = tuple[NetworkRun, TrainingContext]
 """A network of the run, and what its trainer needs."""
 
 
-class Crew:
+class Trainers:
     """Starts a trainer for each network that is prepared, and what runs alongside it."""
 
     def __init__(
@@ -46,7 +46,7 @@ class Crew:
         on_saved: OnSaved,
         on_end: Callable[[], None],
     ) -> None:
-        """Train nothing yet; `on_end` is called when a network is trained no more."""
+        """Train nothing yet; `on_end` is called when a network's training has ended."""
         self._voice = voice
         self._spend = spend
         self._spot = spot
@@ -70,11 +70,11 @@ class Crew:
         return self._auditions
 
     def expect(self, run: NetworkRun) -> None:
-        """Have the others wait, at their stop, for a network that is being prepared."""
+        """Keep the others from ending at their stop while a network is being prepared."""
         self._partners.coming.add(run.network)
 
     def give_up(self, run: NetworkRun) -> None:
-        """Have them wait no longer for one that cannot be trained."""
+        """Undo `expect` for a network that cannot be trained."""
         self._partners.coming.discard(run.network)
 
     def take(self, run: NetworkRun, context: TrainingContext) -> None:
@@ -120,7 +120,7 @@ class Crew:
         run.start(make_trainer, self._on_end)
 
     def end_all_if_one_failed(self, runs: Iterable[NetworkRun], inboxes: Inboxes) -> None:
-        """Save and end where a network failed; one that diverged holds up no other."""
+        """End the run where a network failed; where one diverged, the others train on."""
         for run in runs:
             if run.ended:
                 inboxes.close(run.network)
