@@ -27,7 +27,6 @@ from tui.command_line import (
     AutoPriceOption,
     BellOption,
     BudgetOption,
-    DeviceOption,
     HeadlessOption,
     HoldOption,
     NotifyOption,
@@ -153,7 +152,13 @@ def train(
             "fastest; --recipe bbc always uses fp32."
         ),
     ] = "auto",
-    device: DeviceOption = "auto",
+    device: Annotated[
+        str,
+        typer.Option(
+            help="auto, cpu, or a GPU such as cuda:0; with --network both also one for each, "
+            "cuda:0,cuda:1."
+        ),
+    ] = "auto",
     gpus: Annotated[
         str | None,
         typer.Option(
@@ -201,11 +206,13 @@ def train(
 ) -> int:
     """Train a new voice or continue an existing one.
 
-    A base to start from: without --from a new voice starts from random weights, which takes many
-    hours of speech. Give the BBC's or Kyubyong's checkpoints (voicecoach import), or a base that
-    you train on LJ Speech, 24 hours in the public domain: voicecoach train LJSpeech-1.1 --voice
-    voices/lj --stop-at 200k, then --network ssrn. voicecoach bench tells hours and dollars; README
-    says when a base is good enough.
+    A base to start from: without --from a new voice starts from random
+    weights, which takes many hours of speech. Give --from the BBC's or
+    Kyubyong's checkpoints (see voicecoach import), or a base that you train
+    on LJ Speech, 24 hours in the public domain: voicecoach train LJSpeech-1.1
+    --voice voices/lj --network both --stop-at 200k --ssrn-stop-at 340k.
+    voicecoach bench LJSpeech-1.1 says what that takes here in hours and
+    dollars; README says when a base is good enough.
     """
     from_mirror = source is not None and is_mirror(source)
     options = TrainOptions(
