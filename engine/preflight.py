@@ -9,7 +9,7 @@ import shlex
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from engine.checkpoints.state import is_intact, read_state, source_checkpoints
 from engine.choices import CloudName
@@ -271,17 +271,14 @@ def _with_options(settings: VoiceSettings, options: TrainOptions) -> VoiceSettin
     names += ["checkpoint_every", "checkpoint_minutes", "tensorboard"]
     if options.tensorboard:
         require_event_writer()
-    settings = replace(settings, **_given({name: getattr(options, name) for name in names}))
+    given = {name: getattr(options, name) for name in names}
+    settings = replace(settings, **{name: one for name, one in given.items() if one is not None})
     if options.price is not None:
         price = 0.0 if options.price == "auto" else options.price
         settings = replace(settings, price=price, price_auto=options.price == "auto")
     if settings.mirror is None or settings.id is not None:
         return settings
     return replace(settings, id=secrets.token_hex(16))
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in values.items() if value is not None}
 
 
 def _existing_settings(options: TrainOptions) -> VoiceSettings:
