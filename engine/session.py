@@ -340,7 +340,8 @@ class Session:
         if self._next.empty():
             return
         command = self._next.get()
-        if any(run.network == command.network for run in self._runs):
+        known = any(run.network == command.network for run in self._runs)
+        if known or self._inboxes.finishing:
             return
         given = self._options
         lacks_it = not self._voice.checkpoints(command.network)

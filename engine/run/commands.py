@@ -252,6 +252,8 @@ class Inboxes:
         self._open: dict[NetworkName, Inbox] = {}
         self.hurried = threading.Event()
         """That of all of them; see `Inbox`."""
+        self.finishing = False
+        """Whether the run was asked to end, so that no other network is to begin."""
 
     def open(self, network: NetworkName) -> Inbox:
         """Open the inbox of a network."""
@@ -267,6 +269,7 @@ class Inboxes:
     def send(self, message: Message) -> None:
         """Send to the network that is named, or to all that the message concerns."""
         inboxes = self._open
+        self.finishing |= isinstance(message, Finish)
         if isinstance(message, StopAt | Continue) and message.network is not None:
             chosen = [inboxes[message.network]] if message.network in inboxes else []
         elif isinstance(message, _FOR_ONE):

@@ -79,6 +79,14 @@ def test_ssrn_follows_text2mel_in_the_same_run(make_voice, training):
     assert training.end(session).checkpoint_step == 7
 
 
+def test_nothing_is_trained_next_in_a_run_that_ends(make_voice, training):
+    session = training.start(make_voice(text2mel=5, ssrn=2), "+1", attended=True)
+    training.until(session, all_at_stop)
+    session.send(Finish())
+    session.send(TrainNext("ssrn"))
+    assert training.end(session).other is None
+
+
 def test_one_that_diverges_does_not_end_the_other(make_voice, training, monkeypatch):
     for module in ("metrics", "trainer"):
         monkeypatch.setattr(f"engine.training.{module}.LOG_EVERY", 5)
