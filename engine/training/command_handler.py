@@ -142,7 +142,8 @@ class RunState:
         busy = self.partners.others_busy(self)
         if not (self.waits and self.attended) or busy or self._wait_ends is not None:
             return
-        if not self.terminal_stalled:
+        told = any(one._wait_ends is not None for one in self.partners.states)
+        if not (self.terminal_stalled or told):
             self._publisher.event(
                 f"the run ends after {_minutes()} without a key; --hold waits without limit"
             )

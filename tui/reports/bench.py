@@ -103,7 +103,7 @@ def _show_measure(measure: Measure) -> None:
         share = measure.seconds / float(details["sound_seconds"])
         figure += f": {share:.3f} × real time"
     if "share_of_machine" in details:
-        figure += f", {float(details['share_of_machine']):.1%}"
+        figure += f", {100 * float(details['share_of_machine']):.1f} %"
     ratios = (_ratio(one) for one in (measure.ratio_to_plain, measure.ratio_to_ceiling))
     typer.echo(_COLUMNS.format(what, figure, *ratios).rstrip())
 
