@@ -99,7 +99,8 @@ def test_an_option_that_there_is_not_is_no_text() -> None:
 def test_an_option_that_names_nothing_is_a_usage_error(network: str) -> None:
     told = CliRunner().invoke(app, ["train", "recordings", "--network", network])
     assert told.exit_code == 2
-    sentence = f"Invalid value for '--network': '{network}' is not one of 'text2mel', 'ssrn' (see"
+    wanted = "'text2mel', 'ssrn', 'both'"
+    sentence = f"Invalid value for '--network': '{network}' is not one of {wanted} (see"
     assert sentence in told.stderr
     assert len(told.stderr.splitlines()) == 1
 
