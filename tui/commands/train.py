@@ -210,7 +210,7 @@ def train(
     weights, which takes many hours of speech. Give --from the BBC's or
     Kyubyong's checkpoints (see voicecoach import), or a base that you train
     on LJ Speech, 24 hours in the public domain: voicecoach train LJSpeech-1.1
-    --voice voices/lj --network both --stop-at 200k --ssrn-stop-at 340k.
+    --voice voices/lj --network both --stop-at 200k.
     voicecoach bench LJSpeech-1.1 says what that takes here in hours and
     dollars; README says when a base is good enough.
     """
