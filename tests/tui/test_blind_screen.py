@@ -102,8 +102,8 @@ async def test_marked_checkpoints_are_compared(voice):
         await run.until(lambda: len(run.sent) == 2)
         assert {one.step for one in run.sent} == {865_000, 871_000}
         await run.press("escape", "m", "b")
-        assert run.text.count("marked") == 1
         await run.until(lambda: len(run.sent) == 4)
+        await run.until(lambda: run.text.count("marked") == 1)
         assert {one.step for one in run.sent[2:]} <= {one.step for one in KEPT}
 
 
