@@ -25,7 +25,7 @@ _VARIABLES = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "GROUP_RANK", "TORCHELASTIC_RE
 
 
 def place() -> Place | None:
-    """Return the place that torchrun gave this process; None if it started no such thing.
+    """Return the place that torchrun gave this process; None if torchrun did not start it.
 
     Raises `InputError` where its variables are no numbers.
     """
