@@ -26,8 +26,8 @@ _LENGTH_BLUR = 0.1
 # Batches made ahead of the step that takes them.
 _AHEAD = 4
 
-_Windows = Sequence[tuple[int, int]]
-"""First coarse frame of each clip that is taken, and the one behind the last."""
+_Picks = Sequence[NDArray[np.int64]]
+"""The frame of a clip that each coarse frame is taken from, `(T,)` for each clip of a batch."""
 
 
 @dataclass(frozen=True)
@@ -107,13 +107,21 @@ class BatchSource:
         *,
         magnitudes: bool,
         batch_size: int,
-        crop_frames: int | None,
+        crop_frames: int | None = None,
+        tempo: float = 0.0,
         seed: int,
     ) -> None:
         """Take the clips of `store` whose numbers `texts` has, with their symbols.
 
-        `magnitudes` are what SSRN learns; `crop_frames` takes random pieces of that many
-        coarse frames instead of whole clips.
+        Args:
+            store: the features.
+            texts: the symbols of each clip, by its number in the store.
+            magnitudes: whether batches have them, as SSRN learns them.
+            batch_size: clips in a batch.
+            crop_frames: with magnitudes, take random pieces of so many coarse frames; None takes
+                whole clips.
+            tempo: without magnitudes, play clips up to this share faster or slower.
+            seed: of all that is random.
         """
         self._store = store
         self._texts = texts
@@ -122,6 +130,7 @@ class BatchSource:
         self._lengths = np.asarray([store.coarse_frames(i) for i in texts], dtype=np.float64)
         self._batch_size = min(batch_size, len(texts))
         self._crop_frames = crop_frames
+        self._tempo = tempo
         self._seed = seed
         self.resident: ResidentFrames | None = None
         """The features on the device, which gathers batches itself; see `keep_on`."""
@@ -164,56 +173,63 @@ class BatchSource:
             _log.info("no room for the features on %s: %s", device, error)
 
     def gather(self, clips: NDArray[np.int64], rng: np.random.Generator | None = None) -> Batch:
-        """Pad the clips with these numbers together; with `rng`, crop at random for SSRN."""
-        windows = [self._window(int(i), rng) for i in clips]
+        """Pad the clips with these numbers together; with `rng`, cropped or at another tempo."""
+        picks = [self._frames_of(int(i), rng) for i in clips]
         texts = [self._texts[int(i)] for i in clips]
         text = np.zeros((len(clips), max(map(len, texts))), np.int64)
         for row, symbols in enumerate(texts):
             text[row, : len(symbols)] = symbols
         given = self._places if self.resident else self._features
-        mel, magnitude = given(clips, windows)
+        mel, magnitude = given(clips, picks)
         return Batch(
             torch.from_numpy(text),
             torch.tensor([len(t) for t in texts]),
             torch.from_numpy(mel),
-            torch.tensor([end - start for start, end in windows]),
+            torch.tensor([*map(len, picks)]),
             None if magnitude is None else torch.from_numpy(magnitude),
             self.resident,
         )
 
     def _features(
-        self, clips: NDArray[np.int64], windows: _Windows
+        self, clips: NDArray[np.int64], picks: _Picks
     ) -> tuple[NDArray[np.float16], NDArray[np.float16] | None]:
-        """The mels, and perhaps the magnitudes, of windows of clips."""
-        audio, rows, frames = self._store.audio, len(clips), _longest(windows)
+        """The mels, and perhaps the magnitudes, of what is picked of clips."""
+        audio, rows, frames = self._store.audio, len(clips), max(map(len, picks))
         mel = np.zeros((rows, frames, audio.n_mels), np.float16)
         magnitude, r = None, audio.reduction
         if self._magnitudes:
             magnitude = np.zeros((rows, frames * r, audio.n_bins), np.float16)
-        for row, (i, (start, end)) in enumerate(zip(clips, windows, strict=True)):
-            mel[row, : end - start] = self._store.coarse_mel(int(i))[start:end]
+        for row, (i, picked) in enumerate(zip(clips, picks, strict=True)):
+            mel[row, : len(picked)] = self._store.mel(int(i))[picked]
             if magnitude is not None:
-                fine = self._store.magnitude(int(i))[start * r : end * r]
-                magnitude[row, : (end - start) * r] = fine
+                fine = self._store.magnitude(int(i))[picked[0] : picked[-1] + r]
+                magnitude[row, : len(fine)] = fine
         return mel, magnitude
 
-    def _places(
-        self, clips: NDArray[np.int64], windows: _Windows
-    ) -> tuple[NDArray[np.int64], None]:
-        """Where `ResidentFrames` has the frames of windows of clips."""
-        places = np.zeros((len(clips), _longest(windows)), np.int64)
-        for row, (i, (start, end)) in enumerate(zip(clips, windows, strict=True)):
-            first = 1 + self._store.spans[i, 0] // self._store.audio.reduction
-            places[row, : end - start] = np.arange(first + start, first + end)
+    def _places(self, clips: NDArray[np.int64], picks: _Picks) -> tuple[NDArray[np.int64], None]:
+        """Where `ResidentFrames` has what is picked of clips."""
+        places = np.zeros((len(clips), max(map(len, picks))), np.int64)
+        for row, (i, picked) in enumerate(zip(clips, picks, strict=True)):
+            places[row, : len(picked)] = 1 + self._store.spans[i, 0] + picked
         return places, None
 
-    def _window(self, clip: int, rng: np.random.Generator | None) -> tuple[int, int]:
-        """First and last coarse frame of what is taken of a clip."""
-        frames = self._store.coarse_frames(clip)
-        if self._crop_frames is None or rng is None or frames <= self._crop_frames:
-            return 0, frames
-        start = int(rng.integers(frames - self._crop_frames + 1))
-        return start, start + self._crop_frames
+    def _frames_of(self, clip: int, rng: np.random.Generator | None) -> NDArray[np.int64]:
+        """The frames from which the coarse frames of a clip are taken, `(T,)`.
+
+        Every `reduction`-th, from the first on. With `rng` a crop may begin at any frame, and where
+        the tempo changes, the frames are those nearest to where others would fall.
+        """
+        coarse, r = self._store.coarse_frames(clip), self._store.audio.reduction
+        if rng is not None and self._magnitudes and self._crop_frames is not None:
+            if (crop := self._crop_frames) < coarse:
+                return rng.integers((coarse - crop) * r + 1) + np.arange(0, crop * r, r)
+        elif rng is not None and self._tempo and not self._magnitudes:
+            # None gets longer than the longest, for which the memory was tried.
+            slowest = max(1 - self._tempo, coarse / self._lengths.max())
+            pace = r * rng.uniform(slowest, 1 + self._tempo)
+            # Those behind the last coarse frame may pad.
+            return np.arange(rng.uniform(0, r), (coarse - 1) * r + 1, pace).astype(np.int64)
+        return np.arange(0, coarse * r, r)
 
     def _order_of_epoch(self, epoch: int) -> NDArray[np.int64]:
         """Clip numbers of the epoch's batches, `(batches, batch_size)`."""
@@ -224,10 +240,6 @@ class BatchSource:
         by_length = chosen[np.argsort(blurred, kind="stable")].reshape(-1, self._batch_size)
         shuffled: NDArray[np.int64] = self._clips[rng.permutation(by_length, axis=0)]
         return shuffled
-
-
-def _longest(windows: _Windows) -> int:
-    return max(end - start for start, end in windows)
 
 
 class Prefetcher:

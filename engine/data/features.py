@@ -1,7 +1,7 @@
 """The cache of a corpus: what the networks learn from, in one memory-mapped file.
 
 `<key>.features` holds float16 numbers and nothing else: the magnitudes of all clips one after
-another, then their coarse mels one after another. `<key>.json` beside it is the index: which clips
+another, then their mels one after another. `<key>.json` beside it is the index: which clips
 these are, and checksums of the numbers. It is written last, so a cache with an index is complete.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Iterator
 from copy import copy
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import IO, Annotated, TypeVar
 
 import numpy as np
@@ -42,13 +43,13 @@ from engine.files import (
 from engine.serialization import from_json, from_plain, to_json
 
 # Part of every key: raise it when the numbers or their layout change.
-_FORMAT = 3
+_FORMAT = 4
 _IF_CANCELLED = "The features were not completed."
 # More than the index of any corpus has; a file that is longer is none.
 _MAX_INDEX_BYTES = 2**28
 # Bytes of numbers whose checksum is computed at a time.
 _BLOCK = 2**22
-# Bytes of magnitudes, those of an hour of speech, that are verified at every start.
+# Bytes of features, the magnitudes of an hour of speech, that are verified at every start.
 _MANY_BYTES = 2**29
 # A recording this many times longer than the limit is not decoded to see what trimming leaves.
 _HOPELESS = 4
@@ -57,7 +58,7 @@ _Count = Annotated[int, Meta(gt=0, lt=2**31)]
 _Known = tuple[Clip, str | None]
 """A clip and the hash of its recording, None where that is not known yet."""
 _Features = tuple[NDArray[np.float16], NDArray[np.float16]]
-"""Coarse mel and magnitude of a clip."""
+"""Mel and magnitude of a clip."""
 _R = TypeVar("_R")
 
 
@@ -67,7 +68,7 @@ class IndexEntry:
 
     clip_id: str
     frames: _Count
-    """Frames of its magnitude, a multiple of `reduction`."""
+    """Its frames, a multiple of `reduction`."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class FeatureIndex:
     magnitude_sum: int
     """CRC-32 of all magnitudes, as they lie in the file."""
     mel_sum: int
-    """CRC-32 of all coarse mels, as they lie in the file."""
+    """CRC-32 of all mels, as they lie in the file."""
 
     def __post_init__(self) -> None:
         if any(entry.frames % self.reduction for entry in self.entries):
@@ -94,18 +95,23 @@ class FeatureIndex:
 
     @property
     def frames(self) -> int:
-        """Frames of magnitude of all clips."""
+        """Frames of all clips."""
         return sum(entry.frames for entry in self.entries)
 
     @property
     def size(self) -> int:
         """Bytes of the file."""
-        return self.mels_from + 2 * self.frames // self.reduction * self.n_mels
+        return self.mels_from + 2 * self.frames * self.n_mels
 
     @property
     def mels_from(self) -> int:
-        """Where in the file the coarse mels begin, in bytes."""
+        """Where in the file the mels begin, in bytes."""
         return 2 * self.frames * self.n_bins
+
+    @property
+    def sums(self) -> set[str]:
+        """Both checksums, as `recordings.json` has those that were verified."""
+        return {str(self.magnitude_sum), str(self.mel_sum)}
 
     def save(self, folder: Path) -> None:
         """Write the index beside its file, which must be complete by now."""
@@ -164,8 +170,8 @@ class FeatureStore(Frames):
         same constants; transcripts may differ. `on_progress(done, total)` counts clips; it and
         `cancelled` are called from the calling thread. `on_damage` gets a sentence where a number
         in the cache has changed, so that all are computed again, or old features cannot be
-        removed. Without `magnitudes`, which Text2Mel does not read, only mels are verified; the
-        magnitudes of many hours once, and again when the file has another size or time.
+        removed. Without `magnitudes`, which Text2Mel does not read, only mels are verified; what
+        is large once, and again when the file has another size or time.
 
         Raises:
             Cancelled: `cancelled()` was true; nothing half-made is left.
@@ -228,18 +234,19 @@ class _Builder:
         known = [one for one in hashes if one is not None]
         if len(known) == len(clips):
             found, path = dict(zip(paths, known, strict=True)), self._path(self._key(known))
-            verified = record.known(path)
-            record.save({**found, path: verified or UNREADABLE})
+            verified = {*(record.known(path) or "").split()}
+            record.save({**found, path: " ".join(sorted(verified)) or UNREADABLE})
             if (index := self._load(path, magnitudes, verified)) is not None:
-                if magnitudes:
-                    record.save({**found, path: str(index.magnitude_sum)})
+                verified |= index.sums if magnitudes else {str(index.mel_sum)}
+                record.save({**found, path: " ".join(sorted(verified))})
                 self.on_progress(len(clips), len(clips))
                 return index, known
         left = sweep_parts(self.folder)
         index, known = self._build(hashes)
         path = self._path(index.key)
         record.known(path)
-        record.save({**dict(zip(paths, known, strict=True)), path: str(index.magnitude_sum)})
+        found = dict(zip(paths, known, strict=True))
+        record.save({**found, path: " ".join(sorted(index.sums))})
         old = [one for one in self.folder.glob("*.features") if one != path]
         left |= remove_all(one for path in old for one in (path.with_suffix(".json"), path))
         if left:
@@ -263,11 +270,11 @@ class _Builder:
         }
         return checksum(ingredients)[:32]
 
-    def _load(self, path: Path, magnitudes: bool, verified: str | None) -> FeatureIndex | None:
+    def _load(self, path: Path, magnitudes: bool, verified: set[str]) -> FeatureIndex | None:
         """Read the index of a cache; None where there is none or the cache is damaged.
 
-        `verified` is the checksum of the magnitudes, if they were verified since the file changed:
-        those of many hours are then taken to be as they were, for reading them takes a minute.
+        `verified` are checksums of what was verified since the file changed: what is large is then
+        taken to be as it was, for reading the magnitudes of many hours takes a minute.
         """
         key = path.stem
         try:
@@ -280,10 +287,13 @@ class _Builder:
                 if not fits or stated != checksum(content) or size != index.size:
                     return None
                 sections = [(index.mels_from, index.size, index.mel_sum)]
-                many = index.mels_from > _MANY_BYTES and verified == str(index.magnitude_sum)
-                if magnitudes and not many:
+                if magnitudes:
                     sections.append((0, index.mels_from, index.magnitude_sum))
-                if all(self._sum(file, start, end) == one for start, end, one in sections):
+                if all(
+                    (end - start > _MANY_BYTES and str(one) in verified)
+                    or self._sum(file, start, end) == one
+                    for start, end, one in sections
+                ):
                     return index
         except (OSError, InputError):
             return None
@@ -307,13 +317,12 @@ class _Builder:
         """Analyse every clip and write the file and its index."""
         entries: list[IndexEntry] = []
         rejected: list[tuple[str, str]] = []
-        mels: list[NDArray[np.float16]] = []
         found: list[str] = []
         magnitude_sum = mel_sum = 0
         clips = list(zip(self.corpus.clips, hashes, strict=True))
         # Its name is a hash of all recordings, which is known when they have been read.
         unnamed = self.folder / "new.features"
-        with replacing(unnamed) as file:
+        with replacing(unnamed) as file, TemporaryFile(dir=self.folder) as mels:
             for (clip, _), (digest, result) in zip(
                 clips, self._map(self._analyse, clips), strict=True
             ):
@@ -325,11 +334,12 @@ class _Builder:
                     entries.append(IndexEntry(clip.clip_id, len(magnitude)))
                     file.write(magnitude.data)
                     magnitude_sum = zlib.crc32(magnitude.data, magnitude_sum)
-                    mels.append(np.ascontiguousarray(mel))
+                    mels.write(mel.data)
                 self.on_progress(len(found), len(clips))
-            for mel in mels:
-                file.write(mel.data)
-                mel_sum = zlib.crc32(mel.data, mel_sum)
+            mels.seek(0)
+            while piece := mels.read(_BLOCK):
+                file.write(piece)
+                mel_sum = zlib.crc32(piece, mel_sum)
         sizes = (self.audio.n_bins, self.audio.n_mels, self.audio.reduction)
         index = FeatureIndex(
             self._key(found), *sizes, tuple(entries), tuple(rejected), magnitude_sum, mel_sum
@@ -365,8 +375,7 @@ class _Builder:
             seconds = len(trimmed) / self.audio.sample_rate
             return digest, too_long(seconds, self.limits, self.audio)
         mel, magnitude = analyse(waveform, self.audio)
-        coarse = mel[:: self.audio.reduction].astype(np.float16)
-        return digest, (coarse, magnitude.astype(np.float16))
+        return digest, (mel.astype(np.float16), magnitude.astype(np.float16))
 
 
 def _hash(item: _Known) -> str:

@@ -9,14 +9,14 @@ from engine.data.audio import AudioSpec
 
 
 class Frames:
-    """Coarse mels and magnitudes of some clips, read from disk as they are asked for.
+    """Mels and magnitudes of some clips, read from disk as they are asked for.
 
     Training Text2Mel touches no page of magnitudes. Both are float16, whose rounding (at most
     0.0005) is far below what the networks resolve.
     """
 
     def __init__(self, path: Path, audio: AudioSpec, frames: int, spans: NDArray[np.int64]) -> None:
-        """Open a file of features with so many frames of magnitude in all.
+        """Open a file of features with so many frames in all.
 
         `spans` `(clips, 2)` has the first frame of each clip, and the one behind its last.
         """
@@ -26,24 +26,28 @@ class Frames:
         self.spans = spans
         shape = (frames, audio.n_bins)
         self._magnitude = np.memmap(path, np.float16, "r", shape=shape)
-        shape = (frames // audio.reduction, audio.n_mels)
+        shape = (frames, audio.n_mels)
         offset = self._magnitude.nbytes
         self._mel = np.memmap(path, np.float16, "r", offset=offset, shape=shape)
 
     @property
-    def coarse_mels(self) -> NDArray[np.float16]:
-        """The coarse mels of all clips in the file, `(coarse frames, n_mels)`, read-only."""
+    def mels(self) -> NDArray[np.float16]:
+        """The mels of all clips in the file, `(frames, n_mels)`, read-only."""
         return self._mel
 
     @property
-    def coarse_magnitudes(self) -> NDArray[np.float16]:
-        """Their magnitudes, those of a coarse frame in one row, read-only."""
-        return self._magnitude.reshape(len(self._mel), -1)
+    def magnitudes(self) -> NDArray[np.float16]:
+        """Their magnitudes, `(frames, n_bins)`, read-only."""
+        return self._magnitude
+
+    def mel(self, i: int) -> NDArray[np.float16]:
+        """Mel of clip i, `(T, n_mels)`, read-only."""
+        start, end = self.spans[i]
+        return self._mel[start:end]
 
     def coarse_mel(self, i: int) -> NDArray[np.float16]:
         """Every `reduction`-th mel frame of clip i, `(T / reduction, n_mels)`, read-only."""
-        start, end = self.spans[i] // self.audio.reduction
-        return self._mel[start:end]
+        return self.mel(i)[:: self.audio.reduction]
 
     def magnitude(self, i: int) -> NDArray[np.float16]:
         """Magnitude of clip i, `(T, n_bins)`, read-only."""

@@ -15,33 +15,36 @@ _PIECE = 2**26
 
 
 class ResidentFrames:
-    """All coarse mels, and perhaps all magnitudes, by the number of a coarse frame.
+    """All mels, and perhaps all magnitudes, by the number of a frame.
 
     These count from 1 through all clips; 0 is a frame of zeros, which pads.
     """
 
     def __init__(self, frames: Frames, device: torch.device, *, magnitudes: bool) -> None:
         """Copy them to a device; raises whatever torch does where it has no room."""
-        self._mel = _copied(frames.coarse_mels, device)
-        self._magnitude = _copied(frames.coarse_magnitudes, device) if magnitudes else None
+        self._mel = _copied(frames.mels, device)
+        self._magnitude = _copied(frames.magnitudes, device) if magnitudes else None
         self._reduction = frames.audio.reduction
 
     def mel(self, places: Tensor) -> Tensor:
-        """The coarse mel of frames `(B, T)`, `(B, T, n_mels)` float32."""
+        """The mel of frames `(B, T)`, `(B, T, n_mels)` float32."""
         return F.embedding(places, self._mel).float()
 
     def magnitude(self, places: Tensor) -> Tensor | None:
-        """The magnitude of frames `(B, T)`, `(B, T * reduction, n_bins)` float32, if it is here."""
+        """The magnitude of the coarse frames that begin at frames `(B, T)`, if it is here.
+
+        `(B, T * reduction, n_bins)` float32.
+        """
         if self._magnitude is None:
             return None
-        rows, frames = places.shape
-        found = F.embedding(places, self._magnitude).float()
-        return found.view(rows, frames * self._reduction, -1)
+        following = torch.arange(self._reduction, device=places.device)
+        fine = (places[..., None] + following) * (places > 0)[..., None]
+        return F.embedding(fine.flatten(1), self._magnitude).float()
 
 
 def resident_bytes(frames: Frames, *, magnitudes: bool) -> int:
     """What `ResidentFrames` would take."""
-    return frames.coarse_mels.nbytes + magnitudes * frames.coarse_magnitudes.nbytes
+    return frames.mels.nbytes + magnitudes * frames.magnitudes.nbytes
 
 
 def _copied(table: NDArray[np.float16], device: torch.device) -> Tensor:

@@ -49,6 +49,9 @@ class Recipe:
     frame_drop: float = 0.0
     """Share of the frames hidden from Text2Mel's audio encoder while training, so that it
     learns to attend to the text and not to copy the frame before."""
+    tempo: float = 0.0
+    """Text2Mel hears each clip up to this share faster or slower, at random: the same recordings
+    then differ each time, and are learned by heart later."""
 
 
 def recipe_named(name: RecipeName) -> Recipe:
@@ -59,7 +62,7 @@ def recipe_named(name: RecipeName) -> Recipe:
     computes it, in fp32, and no EMA of the weights.
     """
     if name == "standard":
-        return Recipe(frame_drop=0.1)
+        return Recipe(frame_drop=0.1, tempo=0.2)
     return Recipe(
         name="bbc",
         peak_rate=1e-3,

@@ -53,7 +53,7 @@ class Plan:
     """The file of features on machine 0."""
     audio: AudioSpec
     frames: int
-    """Frames of magnitude of all clips."""
+    """Frames of all clips."""
     spans: list[tuple[int, int]]
     """First frame of each clip, and the one behind its last."""
 
@@ -71,7 +71,8 @@ class Plan:
             self.texts,
             magnitudes=self.network == "ssrn",
             batch_size=self.recipe.batch_size,
-            crop_frames=self.recipe.crop_frames if self.network == "ssrn" else None,
+            crop_frames=self.recipe.crop_frames,
+            tempo=self.recipe.tempo,
             seed=self.seed,
         )
 
@@ -82,7 +83,7 @@ class Plan:
         Text2Mel reads no magnitudes.
         """
         mels = 2 * self.frames * self.audio.n_bins
-        end = mels + 2 * self.frames // self.audio.reduction * self.audio.n_mels
+        end = mels + 2 * self.frames * self.audio.n_mels
         return (mels if self.network == "text2mel" else 0), end
 
 

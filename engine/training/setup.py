@@ -121,8 +121,7 @@ def _prepare(
     size = _checkpoint_bytes(spec, recipe)
     data = load_training_data(options, voice, size, publisher, inbox)
     store, held_out = data.store, data.held_out
-    crop = recipe.crop_frames if network == "ssrn" else None
-    batches = _batch_source(data.training, store, voice, network, recipe, crop)
+    batches = _batch_source(data.training, store, voice, network, recipe)
 
     def make_fresh(precision: torch.dtype) -> Learner:
         return _make_learner(voice, spec, recipe, None, device, precision)
@@ -139,7 +138,7 @@ def _prepare(
         lead(ranks, learner, voice, network, data)
         report_ranks(ranks, publisher)
     _probe_memory(learner, batches, publisher)
-    whole = _batch_source(held_out, store, voice, network, recipe, None)
+    whole = _batch_source(held_out, store, voice, network, recipe)
     # The clip of middle length.
     clip = sorted(held_out, key=lambda i: (store.coarse_frames(i), store.clips[i].clip_id))[
         len(held_out) // 2
@@ -185,14 +184,14 @@ def _batch_source(
     voice: Voice,
     network: NetworkName,
     recipe: Recipe,
-    crop_frames: int | None,
 ) -> BatchSource:
     return BatchSource(
         store,
         {clip: voice.vocabulary.indices(store.clips[clip].text) for clip in clips},
         magnitudes=network == "ssrn",
         batch_size=recipe.batch_size,
-        crop_frames=crop_frames,
+        crop_frames=recipe.crop_frames,
+        tempo=recipe.tempo,
         seed=voice.settings.seed,
     )
 

@@ -148,7 +148,8 @@ def _require_room(voice: Voice, checkpoint_bytes: int, record: CheckRecord | Non
     if record is not None and not any(voice.features.glob("*.features")):
         frames = record.report.hours * 3600 * audio.sample_rate / audio.hop_length
         frames += record.report.usable * audio.reduction
-        numbers = audio.n_bins + audio.n_mels / audio.reduction
+        # Mels lie in a file of their own until all magnitudes are written.
+        numbers = audio.n_bins + 2 * audio.n_mels
         features = int(frames * numbers * _BYTES_OF_A_FEATURE)
     parts = [f"two checkpoints of {format_bytes(checkpoint_bytes)}"]
     if features:

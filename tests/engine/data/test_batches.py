@@ -10,6 +10,7 @@ import torch
 from engine.data.batches import BatchSource, Prefetcher
 from engine.data.clips import Limits, scan_corpus, usable_clips
 from engine.data.features import FeatureStore
+from engine.data.frames import Frames
 from engine.evaluation.losses import split
 from engine.text.vocabulary import BBC_SYMBOLS, Vocabulary
 
@@ -31,7 +32,7 @@ def store(tones, small_audio, tmp_path_factory):
 
 
 def source(store, **changes):
-    settings = {"magnitudes": False, "batch_size": 4, "crop_frames": None, "seed": 1} | changes
+    settings = {"magnitudes": False, "batch_size": 4, "seed": 1} | changes
     clips = settings.pop("clips", range(len(store.clips)))
     texts = {clip: VOCABULARY.indices(store.clips[clip].text) for clip in clips}
     return BatchSource(store, texts, **settings)
@@ -112,10 +113,11 @@ def test_padding_is_zero_and_the_rest_is_the_clip(store):
         assert not batch.magnitude[row, 4 * frames :].any()
 
 
-@pytest.mark.parametrize("magnitudes", [False, True])
-@pytest.mark.parametrize("crop_frames", [None, 8])
-def test_batches_gathered_on_the_device_are_the_same(store, monkeypatch, magnitudes, crop_frames):
-    settings = {"magnitudes": magnitudes, "crop_frames": crop_frames}
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"tempo": 0.2}, {"magnitudes": True}, {"magnitudes": True, "crop_frames": 8}],
+)
+def test_batches_gathered_on_the_device_are_the_same(store, monkeypatch, settings):
     # As after clips were left out: their features stay in the file.
     fewer = store.without([store.clips[2].clip_id])
     host, device = source(fewer, **settings), source(fewer, **settings)
@@ -158,21 +160,54 @@ def test_crops_match_in_mel_and_magnitude(store):
             places = [
                 (clip, at)
                 for clip in range(len(store.clips))
-                for at in range(store.coarse_frames(clip) - length + 1)
-                if np.array_equal(store.coarse_mel(clip)[at : at + length], mel)
+                for at in range(4 * (store.coarse_frames(clip) - length) + 1)
+                if np.array_equal(store.mel(clip)[at : at + 4 * length : 4], mel)
             ]
             assert places
             assert any(
                 np.array_equal(
-                    store.magnitude(clip)[4 * at : 4 * (at + length)],
+                    store.magnitude(clip)[at : at + 4 * length],
                     batch.magnitude[row, : 4 * length],
                 )
                 for clip, at in places
             )
             starts.update(places)
+    assert len({at % 4 for _, at in starts}) == 4
     assert len({at for _, at in starts}) > 10
     again = source(store, magnitudes=True, crop_frames=8)
     assert same(again.batch(7), batches.batch(7))
+
+
+def test_clips_come_faster_and_slower_but_none_longer_than_the_longest(small_audio, tmp_path):
+    ends = np.array([0, 60, 140, 240, 360])
+    noise = np.random.default_rng(1).random(360 * (small_audio.n_bins + small_audio.n_mels))
+    noise.astype(np.float16).tofile(tmp_path / "noise.features")
+    spans = np.stack([ends[:-1], ends[1:]], axis=1)
+    frames = Frames(tmp_path / "noise.features", small_audio, 360, spans)
+
+    def batch_source():
+        texts = {clip: [2] * (1 + clip) for clip in range(4)}
+        return BatchSource(frames, texts, magnitudes=False, batch_size=4, tempo=0.2, seed=1)
+
+    batches, clip, paces, firsts = batch_source(), 2, [], set()
+    for step in range(1, 200):
+        batch = batches.batch(step)
+        assert batch.frame_lengths.max() <= 120 / 4
+        row = batch.text_lengths.tolist().index(1 + clip)
+        mel = batch.mel[row, : batch.frame_lengths[row]].numpy()
+        found = [int(np.flatnonzero((frames.mel(clip) == one).all(axis=1))[0]) for one in mel]
+        gaps = np.diff(found)
+        assert gaps.max() - gaps.min() <= 1
+        assert 100 - 2 * 4 <= found[-1] <= 100 - 4
+        paces.append(gaps.mean() / 4)
+        firsts.add(found[0])
+    assert 0.79 < min(paces) < 0.85
+    assert 1.15 < max(paces) < 1.21
+    assert firsts == {0, 1, 2, 3}
+    assert same(batches.batch(3), batch_source().batch(3))
+    # What is evaluated is as it was spoken.
+    whole = batches.gather(np.array([clip]))
+    np.testing.assert_array_equal(whole.mel[0], frames.coarse_mel(clip))
 
 
 def test_restart_at_another_step_and_salt(store):

@@ -93,7 +93,8 @@ def test_store_holds_each_clips_features(dataset: Path, folder: Path) -> None:
         mel, magnitude = analyse(load_recording(clip.path, 22_050), AUDIO)
         assert store.coarse_frames(i) == len(mel) // 4
         assert store.coarse_mel(i).dtype == store.magnitude(i).dtype == np.float16
-        np.testing.assert_array_equal(store.coarse_mel(i), mel[::4].astype(np.float16))
+        np.testing.assert_array_equal(store.mel(i), mel.astype(np.float16))
+        np.testing.assert_array_equal(store.coarse_mel(i), store.mel(i)[::4])
         np.testing.assert_array_equal(store.magnitude(i), magnitude.astype(np.float16))
         with pytest.raises(ValueError, match="read-only"):
             store.magnitude(i)[0, 0] = 1
@@ -311,19 +312,23 @@ def test_changed_number_is_detected(dataset: Path, folder: Path, what: str) -> N
     assert len(reports) == 1
 
 
-def test_magnitudes_of_many_hours_are_verified_once(dataset, folder, monkeypatch) -> None:
+@pytest.mark.parametrize("place", [20_000, -20_000])
+def test_features_of_many_hours_are_verified_once(dataset, folder, monkeypatch, place) -> None:
     monkeypatch.setattr("engine.data.features._MANY_BYTES", 0)
     path = folder / f"{opened(dataset, folder).key}.features"
     content = bytearray(path.read_bytes())
-    content[20_000] ^= 1
+    content[place] ^= 1
     before = path.stat().st_mtime_ns
     path.write_bytes(content)
     os.utime(path, ns=(before, before))
     assert not was_analysed(dataset, folder)
     os.utime(path, ns=(before, before + 1))
     # Text2Mel reads no magnitudes, and does not take them for verified.
-    opened(dataset, folder, magnitudes=False)
-    assert was_analysed(dataset, folder)
+    reports: list[str] = []
+    opened(dataset, folder, magnitudes=False, on_damage=reports.append)
+    in_magnitudes = place > 0
+    assert len(reports) != in_magnitudes
+    assert was_analysed(dataset, folder) == in_magnitudes
     assert not was_analysed(dataset, folder)
 
 

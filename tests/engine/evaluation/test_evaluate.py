@@ -112,7 +112,7 @@ def test_the_held_out_loss_is_that_of_training(make_voice, tmp_path, network):
     numbers = [i for i, clip in enumerate(store.clips) if clip.clip_id in ids]
     texts = {i: voice.vocabulary.indices(store.clips[i].text) for i in numbers}
     batch = BatchSource(
-        store, texts, magnitudes=True, batch_size=16, crop_frames=None, seed=1
+        store, texts, magnitudes=True, batch_size=16, seed=1
     ).gather(np.array(numbers)).to(torch.device("cpu"))  # fmt: skip
     checkpoint = load_checkpoint(voice.newest(network).path)
     learner = Learner(

@@ -48,5 +48,6 @@ def test_after_an_optimizer_reset_the_rate_rises_to_the_curve(base, more):
 def test_the_bbcs_recipe_is_the_bbcs():
     bbc = recipe_named("bbc")
     assert (bbc.batch_size, bbc.betas, bbc.adam_epsilon) == (32, (0.9, 0.999), 1e-8)
-    assert (bbc.clip_value, bbc.crop_frames, bbc.ema_decay, bbc.frame_drop) == (1, None, None, 0)
+    assert (bbc.clip_value, bbc.crop_frames, bbc.ema_decay) == (1, None, None)
+    assert (bbc.frame_drop, bbc.tempo) == (0, 0)
     assert (bbc.masked, bbc.own_lengths, bbc.drop_logits, bbc.epsilon_hat) == (0, 0, 1, 1)

@@ -94,7 +94,7 @@ def test_beside_its_graph_a_step_launches_hardly_anything(network):
 @pytest.mark.parametrize("network", ["text2mel", "ssrn"])
 def test_gathered_micro_batches_are_waited_for_by_none(network, tmp_path):
     audio, path = AudioSpec(), tmp_path / "zeros.features"
-    np.zeros(8 * audio.n_bins + 2 * audio.n_mels, np.float16).tofile(path)
+    np.zeros(8 * (audio.n_bins + audio.n_mels), np.float16).tofile(path)
     frames = Frames(path, audio, 8, np.array([[0, 8]]))
     made = batch(network)
     places = torch.empty(made.mel.shape[:2], dtype=torch.int64, device=META)
