@@ -5,6 +5,7 @@ The engine is imported in the fixtures that need it: a test of a parser answers 
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 # Tests run side by side: with a thread each they keep out of one another's way. It is read when
 # torch is imported, in the processes that tests start as well.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Search what collecting loads for no garbage: it stays, and each search takes a moment."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

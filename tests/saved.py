@@ -1,4 +1,4 @@
-"""What a voice has saved: the steps of its checkpoints, and their tensors."""
+"""What a voice has saved: the steps of its checkpoints, their tensors, and its event files."""
 
 import torch
 from safetensors.torch import load_file
@@ -21,3 +21,11 @@ def tensors(voice, step, network="text2mel"):
 def same(one, other):
     """Whether tensors have the same names, and are the same to the bit."""
     return one.keys() == other.keys() and all(torch.equal(one[n], other[n]) for n in one)
+
+
+def in_tensorboard(voice, network="text2mel"):
+    """What TensorBoard shows of a network."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    everything = dict.fromkeys(("scalars", "images", "audio"), 0)
+    return EventAccumulator(str(voice.events(network)), everything).Reload()

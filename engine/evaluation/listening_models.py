@@ -15,8 +15,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from librosa.effects import split
-from librosa.feature import melspectrogram
 from numpy.typing import NDArray
 from safetensors.torch import load_file
 from torch import nn
@@ -141,6 +139,10 @@ def load_speaker_encoder() -> Callable[[Sound], Sound]:
 
 def _excerpts(sound: Sound) -> Sound:
     """Overlapping excerpts of the mel spectrogram of what is not silence, `(B, 160, 40)`."""
+    # They bring numba, which takes seconds.
+    from librosa.effects import split
+    from librosa.feature import melspectrogram
+
     parts = split(sound, top_db=_SILENCE_DB)
     speech = np.concatenate([sound[start:end] for start, end in parts])
     speech = speech * max(1.0, _LEAST_RMS / float(np.sqrt(np.mean(speech**2))))

@@ -21,7 +21,7 @@ def build_network(spec: NetworkSpec) -> Text2Mel | SSRN:
 @lru_cache(maxsize=4)
 def weight_shapes(spec: NetworkSpec) -> Mapping[str, torch.Size]:
     """The names and shapes of a network's weights, for which no memory is taken."""
-    return {name: one.shape for name, one in _without_weights(spec).named_parameters()}
+    return {name: one.shape for name, one in network_without_weights(spec).named_parameters()}
 
 
 def network_with(spec: NetworkSpec, weights: Mapping[str, Tensor]) -> Text2Mel | SSRN:
@@ -32,13 +32,13 @@ def network_with(spec: NetworkSpec, weights: Mapping[str, Tensor]) -> Text2Mel |
     Raises:
         RuntimeError: names or shapes of the weights are not those of the network.
     """
-    network = _without_weights(spec)
+    network = network_without_weights(spec)
     network.load_state_dict(dict(weights), strict=True, assign=True)
     return network.eval()
 
 
-def _without_weights(spec: NetworkSpec) -> Text2Mel | SSRN:
-    """Return a network whose weights have shapes alone."""
+def network_without_weights(spec: NetworkSpec) -> Text2Mel | SSRN:
+    """Return a network whose weights have shapes alone, for which no memory is taken."""
     with torch.device("meta"), _WithoutRandomNumbers():
         return build_network(spec)
 

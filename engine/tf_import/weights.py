@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from engine.choices import NetworkName
 from engine.errors import InputError
-from engine.networks.build import build_network
+from engine.networks.build import network_without_weights
 from engine.networks.layers import ConvolutionLayer, HighwayLayer, Upsampling
 from engine.networks.specs import MAX_WIDTH, NetworkSpec, SSRNSpec, Text2MelSpec
 
@@ -84,8 +84,7 @@ def _sizes(shapes: Mapping[str, tuple[int, ...]], name: str, axes: int) -> tuple
 
 def variables_of(spec: NetworkSpec) -> dict[str, Variable]:
     """Return the original's variables of a network of these sizes, by their names."""
-    with torch.device("meta"):
-        network = build_network(spec)
+    network = network_without_weights(spec)
     if isinstance(spec, SSRNSpec):
         return dict(_of_stack(network, "SSRN", "", 1))
     table = Variable("text_encoder.embedding.weight", (spec.vocabulary_size, spec.embedding))

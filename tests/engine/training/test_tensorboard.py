@@ -6,7 +6,7 @@ import shutil
 from types import SimpleNamespace
 
 import pytest
-from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from saved import in_tensorboard
 
 from engine.errors import InputError
 from engine.run.commands import Finish
@@ -16,14 +16,8 @@ from engine.voice.event_files import EventFile
 pytestmark = pytest.mark.slow
 
 
-def read(voice, network="text2mel"):
-    """What TensorBoard shows of a network."""
-    everything = dict.fromkeys(("scalars", "images", "audio"), 0)
-    return EventAccumulator(str(voice.events(network)), everything).Reload()
-
-
 def logged(voice, tag="loss/total"):
-    return [one.step for one in read(voice).Scalars(tag)]
+    return [one.step for one in in_tensorboard(voice).Scalars(tag)]
 
 
 @pytest.fixture
@@ -54,7 +48,7 @@ def test_a_resumed_run_goes_on_in_the_same_curve(make_voice, copy_voice, trainin
     session.send(Finish())
     training.end(session)
     assert logged(voice) == [10, 20, 30, 40]
-    shown = read(voice)
+    shown = in_tensorboard(voice)
     for tag in ("loss/attention", "training/learning_rate", "training/spend_usd"):
         assert tag in shown.Tags()["scalars"]
     [pictures] = shown.Tags()["images"]
