@@ -33,10 +33,6 @@ def measure_features(clips: int, effort: Effort) -> Measure:
         PLAIN: lambda: _librosa(corpus, audio),
         "transforms": lambda: torch.fft.rfft(frames),
     }
-    # What either imports the first time is no part of the work.
-    one = replace(corpus, clips=corpus.clips[:1])
-    _ours(one, audio, limits)
-    _librosa(one, audio)
     times = in_turn(ways, effort, time.process_time)
     least = min(times.pop("transforms")) / seconds, "Fourier transforms"
     return measured("features", "second of sound", times, units=seconds, ceiling=least)

@@ -189,10 +189,13 @@ def _off_diagonal(attention: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
-def speak_plainly(text2mel: PlainText2Mel, text: Tensor, frames: int) -> Tensor:
-    """Speak `text` `(1, N)` frame by frame, computing everything anew for each: `(n_mels, T)`."""
-    mel = torch.zeros(1, text2mel.n_mels, 1)
-    for _ in range(frames):
+def speak_plainly(text2mel: PlainText2Mel, text: Tensor, frames: int, every: int = 1) -> Tensor:
+    """Speak `text` `(1, N)` frame by frame, computing everything anew for each: `(n_mels, T)`.
+
+    `every` tenth frame alone takes a tenth of the time; the others are then silent.
+    """
+    mel = torch.zeros(1, text2mel.n_mels, (every + 1) // 2)
+    for _ in range(0, frames, every):
         logits, _ = text2mel(text, mel)
-        mel = F.pad(torch.sigmoid(logits), (0, 1))
-    return mel[0, :, :-1]
+        mel = F.pad(torch.sigmoid(logits), (0, every))
+    return mel[0, :, :frames]

@@ -20,7 +20,7 @@ class Effort:
 
     rounds: int
     max_seconds: float
-    """After which no further round begins."""
+    """After which no second or further round begins."""
 
 
 def in_turn(
@@ -28,16 +28,18 @@ def in_turn(
 ) -> dict[str, list[float]]:
     """Return the seconds of each way, round by round, after a warm-up of each: A B A B.
 
-    Where the warm-up has taken all the time, it is the only round. `clock` tells the seconds;
-    `time.process_time` adds up what all cores spent.
+    There is one round at least, because the first time of anything is several times as slow.
+    `clock` tells the seconds; `time.process_time` adds up what all cores spent.
     """
+    for work in ways.values():
+        work()
+    times: dict[str, list[float]] = {name: [] for name in ways}
     end = time.perf_counter() + effort.max_seconds
-    times = {name: [seconds_of(work, clock)] for name, work in ways.items()}
     for done in range(effort.rounds):
-        if time.perf_counter() > end:
+        if done and time.perf_counter() > end:
             break
         for name, work in ways.items():
-            times[name] = [*times[name][not done :], seconds_of(work, clock)]
+            times[name].append(seconds_of(work, clock))
     return times
 
 

@@ -9,7 +9,7 @@ from paths import SPEECH
 from typer.testing import CliRunner
 
 from engine.jobs.bench import plain, run
-from engine.jobs.bench.timing import Effort
+from engine.jobs.bench.timing import Effort, in_turn
 from engine.networks.build import weight_shapes
 from engine.networks.specs import SSRNSpec, Text2MelSpec
 from engine.voice.settings import VoiceSettings
@@ -94,3 +94,16 @@ def test_the_plain_way_is_the_same_network() -> None:
     assert mel.shape == (80, 6)
     # It says of its own frames what it said when it spoke them.
     torch.testing.assert_close(torch.sigmoid(network(text, mel[None])[0])[0], mel)
+    lengths = []
+    network.audio_encoder.register_forward_pre_hook(lambda _, x: lengths.append(x[0].shape[2]))
+    assert plain.speak_plainly(network, text, 6, every=3).shape == (80, 6)
+    assert lengths == [2, 5]  # the middle ones of three
+
+
+def test_a_first_time_does_not_count_even_without_time_for_a_second_round() -> None:
+    now, costs = [0.0], iter([9.0, 1.0, 1.0])
+
+    def work() -> None:
+        now[0] += next(costs)
+
+    assert in_turn({"ours": work}, Effort(2, max_seconds=0.0), lambda: now[0]) == {"ours": [1.0]}

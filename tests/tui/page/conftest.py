@@ -43,8 +43,9 @@ class TrainingRun:
         """Start it, or start it again; returns when it makes steps."""
         words = ["train", "--voice", str(self.voice.folder), "--headless", *self._options]
         words += ["--device", "cpu", "--precision", "fp32"]
+        # It trains as long as it is looked at: whatever waits for the machine goes first.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "tui", *words],
+            ["nice", sys.executable, "-m", "tui", *words],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.STDOUT,
             env=clean_environment(**self._environment),

@@ -4,13 +4,11 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from unittest.mock import MagicMock
 
 import pytest
 from typer.testing import CliRunner
 
 from tui.cli import app
-from tui.process.logs import flush_log
 
 SECRETS = ("hidden-user", "hidden-word", "hidden-path", "hidden-query")
 
@@ -49,20 +47,16 @@ def inbox() -> Iterator[ThreadingHTTPServer]:
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("_logging_as_before")
-def test_a_run_tells_its_stop_and_shows_no_secret(make_voice, inbox, tmp_path, monkeypatch, capfd):
-    # This process keeps its own ways with signals.
-    monkeypatch.setattr("tui.process.headless.SignalWatch", MagicMock())
+def test_a_run_tells_its_stop_and_shows_no_secret(make_voice, inbox, tmp_path, train_here, capfd):
     voice = make_voice()
     user, word, path, query = SECRETS
     server = f"json://{user}:{word}@127.0.0.1:{inbox.server_port}"
     addresses = [f"{server}/{how}/{path}?-to={query}" for how in (200, 500, "nonsense")]
     addresses += [f"{server}/silent/{path}?rto=0.5", f"json://{user}:{word}@127.0.0.1:1/{path}"]
-    options = ["--stop-at", "+3", "--headless", "--mirror", str(tmp_path / "mirror")]
-    train = ["train", "--voice", str(voice.folder), "--device", "cpu", *options]
-    done = CliRunner().invoke(app, train, env={"VOICECOACH_NOTIFY": " ".join(addresses)})
+    options = ["--device", "cpu", "--stop-at", "+3", "--mirror", str(tmp_path / "mirror")]
+    notify = {"VOICECOACH_NOTIFY": " ".join(addresses)}
+    done = train_here("--voice", str(voice.folder), *options, **notify)
     assert done.exit_code == 0, done.output
-    flush_log()
     of_a_good_one = [told for to, told in inbox.told if to.startswith("/200/")]
     assert [one["title"] for one in of_a_good_one] == ["voicecoach: voice, Text2Mel"]
     assert of_a_good_one[0]["message"].startswith("Reached the stop at step 3.\nstep 3, held-out")

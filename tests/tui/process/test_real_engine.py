@@ -6,15 +6,14 @@ import resource
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from fake_metadata import FakeMetadata
 from paths import SPEECH
-from typer.testing import CliRunner
 
 from engine.voice.folder import Voice
-from tui.cli import app
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 
@@ -42,14 +41,7 @@ def wait_for_checkpoint(runs, step: int) -> None:
     runs.wait_until(folder.is_dir, f"checkpoint {step}")
 
 
-def nothing_to_do(*command: str) -> str:
-    done = CliRunner().invoke(app, [*command, "--headless"])
-    assert done.exit_code == 0, done.output
-    [line] = [line for line in done.stdout.splitlines() if line.startswith("nothing to do: ")]
-    return line
-
-
-def test_ended_by_a_signal_and_continued_to_a_stop(runs, train) -> None:
+def test_ended_by_a_signal_and_continued_to_a_stop(runs, train, train_here) -> None:
     terminal = runs.start(train("--checkpoint-every", "2"))
     terminal.wait_for_screen()
     wait_for_checkpoint(runs, 2)
@@ -59,15 +51,18 @@ def test_ended_by_a_signal_and_continued_to_a_stop(runs, train) -> None:
     terminal.wait_until_restored()
     reached = newest_step(runs)
 
-    options = ["--stop-at", "+3", "--headless", "--price", "1000"]
-    subprocess.run(train(*options), env=runs.environment(), check=True)
-    assert newest_step(runs) == reached + 3
+    again = ["--voice", str(runs.voice), *CPU, "--price", "1000"]
+    done = train_here(*again, "--stop-at", "+3")
+    assert (done.exit_code, newest_step(runs)) == (0, reached + 3), done.output
 
     # As whatever starts a job again after its machine went away may do once too often.
-    again = train()[3:]
-    assert "already at step" in nothing_to_do(*again, "--stop-at", str(reached + 3))
-    budget = ["--price", "1000", "--budget", "0.001"]
-    assert "the budget of $0.001 is used up" in nothing_to_do(*again, *budget)
+    for options, told in (
+        (["--stop-at", str(reached + 3)], "already at step"),
+        (["--budget", "0.001"], "the budget of $0.001 is used up"),
+    ):
+        done = train_here(*again, *options)
+        [line] = [one for one in done.stdout.splitlines() if one.startswith("nothing to do: ")]
+        assert (done.exit_code, told in line) == (0, True), line
 
 
 def test_an_unread_terminal_holds_no_run_at_its_budget(runs, train) -> None:
@@ -189,28 +184,45 @@ def test_a_new_voice_of_a_corpus_with_a_fault(runs, tmp_path: Path, answer) -> N
 
 
 SPOT_RUN = Path(__file__).with_name("spot_run.py")
+SPOT_SECONDS = {
+    "engine.machine.cloud.notices._POLL_SECONDS": 0.1,
+    "engine.training.spot._MIN_MARGIN_SECONDS": 1.5,
+    "engine.training.spot._WRITE_FACTOR": 1.0,
+}
+"""As SPOT_RUN has them."""
 
 
 @pytest.mark.parametrize("screen", [False, True], ids=["headless", "screen"])
-def test_a_machine_that_is_taken_away_ends_with_75(runs, train, tmp_path, screen) -> None:
-    with FakeMetadata() as cloud:
+def test_a_machine_that_is_taken_away_ends_with_75(
+    runs, train, train_here, tmp_path, monkeypatch, screen
+) -> None:
+    history = runs.voice / "text2mel" / "history.jsonl"
+    with FakeMetadata() as cloud, ThreadPoolExecutor() as threads:
+
+        def take_away() -> None:
+            runs.wait_until(history.exists, "the first steps")
+            cloud.take_away(4)
+
+        taking = threads.submit(take_away)
         hook = f'ls "$VOICECOACH_VOICE"/text2mel/checkpoints > {tmp_path}/hook'
-        command = train(
-            *("--cloud", "aws", "--metadata-url", cloud.url, "--on-interrupt", hook),
-            *([] if screen else ["--headless"]),
-            program=(str(SPOT_RUN),),
-        )
-        run = runs.start(command, AWS_EC2_METADATA_DISABLED="true")
-        history = runs.voice / "text2mel" / "history.jsonl"
-        runs.wait_until(history.exists, "the first steps")
-        cloud.take_away(4)
-        run.wait_for("AWS terminates this machine")
-        assert run.wait() == 75
-        run.wait_for("interrupted (AWS terminates this machine): saved at step ")
-        run.wait_until_restored()
-        assert "machine: AWS g5.xlarge us-east-1b spot" in runs.said("voicecoach.log")
-        first, last = (entry.step for entry in Voice.open(runs.voice).checkpoints("text2mel")[-2:])
-        assert 0 < first < last
-        # The command was run while there was one of the two.
-        assert f"step-{first:09d}" in (tmp_path / "hook").read_text()
-        assert f"step-{last:09d}" not in (tmp_path / "hook").read_text()
+        options = ["--cloud", "aws", "--metadata-url", cloud.url, "--on-interrupt", hook]
+        if screen:
+            run = runs.start(train(*options, program=(str(SPOT_RUN),)))
+            run.wait_for("AWS terminates this machine")
+            code = run.wait()
+            run.wait_for("interrupted (AWS terminates this machine): saved at step ")
+            run.wait_until_restored()
+        else:
+            for name, seconds in SPOT_SECONDS.items():
+                monkeypatch.setattr(name, seconds)
+            done = train_here("--voice", str(runs.voice), *CPU, *options)
+            code = done.exit_code
+            assert "interrupted (AWS terminates this machine): saved at step " in done.output
+        taking.result()
+    assert code == 75
+    assert "machine: AWS g5.xlarge us-east-1b spot" in runs.said("voicecoach.log")
+    first, last = (entry.step for entry in Voice.open(runs.voice).checkpoints("text2mel")[-2:])
+    assert 0 < first < last
+    # The command was run while there was one of the two.
+    assert f"step-{first:09d}" in (tmp_path / "hook").read_text()
+    assert f"step-{last:09d}" not in (tmp_path / "hook").read_text()
