@@ -165,7 +165,7 @@ def test_from_ema_weights_the_optimizer_is_reset(make_voice, take_over, training
     source = make_voice("theirs", text2mel=871)
     training.end(training.start(source, "+1"))
     mine, told = take_over(source, vocabulary=BACKWARDS)
-    assert any("optimizer reset, 500-step warm-up" in text for text in told)
+    assert any("optimizer reset, 50-step warm-up" in text for text in told)
     base = newest(mine)
     assert base.optimizer == {}
     theirs = newest(source)
