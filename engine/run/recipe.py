@@ -33,7 +33,7 @@ class Recipe:
     own_lengths: bool = True
     """The attention's guide takes N and T of each utterance (paper section 4.2); otherwise the
     longest allowed, as the BBC's code does."""
-    restart_steps: int = 500
+    restart_steps: int = 50
     """Steps over which the learning rate rises where Adam starts without moments from weights
     that are trained already: its first steps are all of full size, whatever the gradient."""
     crop_frames: int | None = 16

@@ -111,10 +111,11 @@ def texts(snapshot: Snapshot) -> list[str]:
 
 @pytest.fixture
 def training() -> Iterator[Any]:
-    """The ways to run a session: `start`, `until`, `end`, and the `texts` of what happened.
+    """The ways to run a session: `start`, `until`, `end`, the `texts` of what happened; `refused`.
 
     A run that a failed test leaves is ended: it would take its random numbers where the next does.
     """
+    from engine.errors import InputError
     from engine.run.commands import Finish
 
     started: list[Session] = []
@@ -123,7 +124,14 @@ def training() -> Iterator[Any]:
         started.append(start(*arguments, **changes))
         return started[-1]
 
-    yield SimpleNamespace(start=start_noted, until=until, end=end, texts=texts)
+    def refused(*arguments: Any, **changes: Any) -> str:
+        """The sentence with which an order is refused before its run begins."""
+        with pytest.raises(InputError) as caught:
+            start_noted(*arguments, **changes)
+        assert "\n" not in str(caught.value)
+        return str(caught.value)
+
+    yield SimpleNamespace(start=start_noted, until=until, end=end, texts=texts, refused=refused)
     for session in started:
         if not session.join(0):
             session.send(Finish())

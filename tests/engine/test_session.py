@@ -20,14 +20,6 @@ from engine.voice.settings import VoiceSettings
 pytestmark = pytest.mark.slow
 
 
-def refused(training, *given, **changes) -> str:
-    """The sentence with which options are refused before the run begins."""
-    with pytest.raises(InputError) as caught:
-        training.start(*given, **changes)
-    assert "\n" not in str(caught.value)
-    return str(caught.value)
-
-
 def test_a_new_voice_is_made_trained_and_described(tmp_path, training, speech):
     folder = tmp_path / "voices" / "alice"
     session = training.start(folder, "+1", dataset=speech, preset="small", price=0.5)
@@ -88,7 +80,7 @@ def test_what_is_of_no_use_leaves_no_voice_behind(tmp_path, speech, rows, device
 
 def test_a_refused_voice_named_lock_leaves_nothing(tmp_path, training):
     missing = tmp_path / "nothing"
-    assert str(missing) in refused(training, tmp_path / "voices" / "lock", dataset=missing)
+    assert str(missing) in training.refused(tmp_path / "voices" / "lock", dataset=missing)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,7 +101,7 @@ def test_no_voice_is_made_among_other_files(tmp_path, training, speech, place):
     (tmp_path / "home" / "letter.txt").write_text("dear")
     folder = dataset if place == "recordings" else tmp_path / "home"
     before = sorted(path.name for path in folder.iterdir())
-    said = refused(training, folder, "+1", dataset=dataset)
+    said = training.refused(folder, "+1", dataset=dataset)
     assert "not a voice folder" in said
     assert sorted(path.name for path in folder.iterdir()) == before
 
@@ -125,29 +117,29 @@ def test_a_dataset_inside_the_voice_folder_moves_with_it(tmp_path, training, spe
 
 
 def test_without_a_dataset_there_is_no_new_voice(tmp_path, training, speech):
-    assert "voicecoach train DATASET" in refused(training, tmp_path / "voice")
+    assert "voicecoach train DATASET" in training.refused(tmp_path / "voice")
     missing = tmp_path / "nothing"
-    assert str(missing) in refused(training, tmp_path / "voice", dataset=missing)
-    assert "metadata.csv" in refused(training, tmp_path / "voice", dataset=speech / "wavs")
+    assert str(missing) in training.refused(tmp_path / "voice", dataset=missing)
+    assert "metadata.csv" in training.refused(tmp_path / "voice", dataset=speech / "wavs")
     (tmp_path / "file").touch()
-    assert "file" in refused(training, tmp_path / "file", dataset=speech)
+    assert "file" in training.refused(tmp_path / "file", dataset=speech)
     assert not (tmp_path / "voice").exists()
 
 
 def test_options_that_contradict_the_voice_are_refused(make_voice, training, tones):
     voice = make_voice()
     settings = (voice.folder / "voice.toml").read_bytes()
-    assert "vocabulary" in refused(training, voice, dataset=tones, vocabulary="PEab ")
-    assert "preset" in refused(training, voice, preset="bbc")
-    assert "already" in refused(training, voice, source=voice.folder)
+    assert "vocabulary" in training.refused(voice, dataset=tones, vocabulary="PEab ")
+    assert "preset" in training.refused(voice, preset="bbc")
+    assert "already" in training.refused(voice, source=voice.folder)
     assert (voice.folder / "voice.toml").read_bytes() == settings
     assert training.end(training.start(voice, "+1", dataset=voice.dataset)).step == 1
 
 
 def test_a_stop_behind_is_refused_before_the_corpus_is_read(make_voice, tmp_path, training, speech):
     voice = make_voice(text2mel=100)
-    assert "100" in refused(training, voice, "100")
-    assert "100" in refused(training, tmp_path / "new", "99", dataset=speech, source=voice.folder)
+    assert "100" in training.refused(voice, "100")
+    assert "100" in training.refused(tmp_path / "new", "99", dataset=speech, source=voice.folder)
     assert not (tmp_path / "new").exists()
     assert not voice.features.exists()
 
@@ -157,7 +149,7 @@ def test_one_process_trains_a_voice(make_voice, training):
     session = training.start(voice, "+1", attended=True)
     training.until(session, lambda s: s.phase is Phase.AT_STOP)
     before = (voice.folder / "voice.toml").read_bytes()
-    assert "being trained" in refused(training, voice, "+5", price=9.0, recipe="bbc")
+    assert "being trained" in training.refused(voice, "+5", price=9.0, recipe="bbc")
     assert (voice.folder / "voice.toml").read_bytes() == before
     session.send(StopAt(parse_stop("+1")))
     training.until(session, lambda s: s.phase is Phase.AT_STOP and s.step == 2)
@@ -206,9 +198,7 @@ def test_a_voice_from_another_keeps_steps_and_settings(
 def test_a_voice_taken_from_one_checkpoint(make_voice, tmp_path, training, speech):
     theirs = make_voice("theirs", text2mel=871, ssrn=767)
     one = theirs.newest("text2mel").path
-    assert "ssrn" in refused(
-        training, tmp_path / "mine", dataset=speech, source=one, network="ssrn"
-    )
+    assert "ssrn" in training.refused(tmp_path / "mine", dataset=speech, source=one, network="ssrn")
     snapshot = training.end(training.start(tmp_path / "mine", "+1", dataset=speech, source=one))
     assert (snapshot.step, snapshot.base_step) == (872, 871)
     assert snapshot.preset.startswith("own size")
@@ -222,10 +212,10 @@ def test_options_that_contradict_the_source_are_refused(
 ):
     theirs = make_voice("theirs", text2mel=871)
     new = {"dataset": speech, "source": theirs.folder}
-    assert "preset" in refused(training, tmp_path / "mine", preset="bbc", **new)
-    assert "no voice" in refused(training, tmp_path / "mine", dataset=speech, source=tones)
+    assert "preset" in training.refused(tmp_path / "mine", preset="bbc", **new)
+    assert "no voice" in training.refused(tmp_path / "mine", dataset=speech, source=tones)
     empty = Voice.create(tmp_path / "empty", VoiceSettings(speech))
-    assert "checkpoint" in refused(training, tmp_path / "mine", dataset=speech, source=empty.folder)
+    assert "checkpoint" in training.refused(tmp_path / "mine", dataset=speech, source=empty.folder)
     assert not (tmp_path / "mine").exists()
 
 
@@ -262,7 +252,7 @@ def test_the_corpus_of_a_voice_may_grow(make_voice, tmp_path, training, speech):
     assert training.end(training.start(voice, "+1")).step == 2
     assert json.loads(voice.corpus_report.read_text())["clips"] == 3
     shutil.rmtree(dataset)
-    assert str(dataset) in refused(training, voice)
+    assert str(dataset) in training.refused(voice)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +288,7 @@ def test_a_failed_start_leaves_neither_voice_nor_lock(tmp_path, training, speech
     with monkeypatch.context() as patch:
         patch.setattr("engine.session.SpotWatch", fail)
         given = {"dataset": speech, "preset": "small"}
-        assert refused(training, tmp_path / "voice", "+1", **given) == "no such metadata service"
+        assert training.refused(tmp_path / "voice", "+1", **given) == "no such metadata service"
     assert not (tmp_path / "voice").exists()
     assert training.end(training.start(tmp_path / "voice", "+1", **given)).step == 1
 

@@ -30,6 +30,10 @@ async def test_the_advice_stands_on_the_main_screen_and_w_says_why(size):
         assert run.at_home
         await run.look()
         assert "worse since 869k: it overfits  w why" in run.text
+        for length in range(size[0] - 9, size[0]):
+            await run.change(advice=Advice("flat", ("no gain " * 20)[:length].strip()))
+            await run.look()
+            assert "w why" in run.text
 
 
 async def test_v_draws_each_measure_and_marks_what_to_export():

@@ -1,5 +1,7 @@
 """Whether it pays to go on, in the status of the main screen."""
 
+from textwrap import wrap
+
 from textual.content import Content
 from textual.widgets import Static
 
@@ -42,5 +44,7 @@ class AdviceLine(Static):
 def advice_words(advice: Advice, width: int, max_lines: int) -> Content:
     """Write an advice, cut off visibly where it is too long, and the key for its reasons."""
     text = in_lines(printable(advice.text), width, max_lines, _KEY_WIDTH)
-    key = (("  w", "bold $training"), (" why", "$quiet"))
+    # The key and what it does stay together.
+    fits = len(wrap(text, width)[-1]) <= width - _KEY_WIDTH
+    key = (("  w" if fits else "\nw", "bold $training"), (" why", "$quiet"))
     return Content.assemble((text, STYLES[advice.kind]), *key)

@@ -93,6 +93,7 @@ def is_running(pid):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_all_are_evaluated_though_the_process_dies(judged, program, voice):
     (program / "todo").write_text("die")
     judged.start()
@@ -112,6 +113,7 @@ def test_all_are_evaluated_though_the_process_dies(judged, program, voice):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_one_that_hangs_is_given_up_and_told_once(judged, program, monkeypatch):
     monkeypatch.setattr(judging, "STILL_SECONDS", 0.3)
     monkeypatch.setattr(judging, "_READ_SECONDS", 0.1)
@@ -126,6 +128,7 @@ def test_one_that_hangs_is_given_up_and_told_once(judged, program, monkeypatch):
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_training_pays_little_for_it_and_waits_for_no_disk(judged, program, monkeypatch, voice):
     refusals = iter([EngineError("evaluation.jsonl cannot be written: No space left on device.")])
     append = judging.append_evaluation
