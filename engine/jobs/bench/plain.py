@@ -4,6 +4,8 @@ Convolutions of the library in single precision, one tensor for each parameter, 
 at every step; and for each frame that it speaks, the whole network again.
 """
 
+from functools import partial
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -19,7 +21,7 @@ class _Layer(nn.Module):
 
     def __init__(self, inputs: int, outputs: int, *, relu: bool = False, dropout: float) -> None:
         super().__init__()
-        self.convolution = nn.Conv1d(inputs, outputs, 1)
+        self.convolution: nn.Module = nn.Conv1d(inputs, outputs, 1)
         self.norm = nn.LayerNorm(outputs)
         self.relu = relu
         self.dropout = dropout
@@ -49,18 +51,21 @@ class _Highway(nn.Module):
         return F.dropout(gate * candidate + (1 - gate) * x, self.dropout, self.training)
 
 
-class _Doubling(nn.Module):
+class _Doubling(_Layer):
     """A transposed convolution that doubles the frames."""
 
     def __init__(self, width: int, *, dropout: float) -> None:
-        super().__init__()
+        super().__init__(width, width, dropout=dropout)
         self.convolution = nn.ConvTranspose1d(width, width, 3, stride=2)
-        self.norm = nn.LayerNorm(width)
-        self.dropout = dropout
 
     def forward(self, x: Tensor) -> Tensor:
-        doubled = self.convolution(x)[:, :, : 2 * x.shape[2]]
-        return F.dropout(_normalised(self.norm, doubled), self.dropout, self.training)
+        return super().forward(x)[:, :, : 2 * x.shape[2]]
+
+
+def _highways(
+    width: int, *shapes: tuple[int, int], causal: bool = False, dropout: float
+) -> list[nn.Module]:
+    return [_Highway(width, k, step, causal=causal, dropout=dropout) for k, step in shapes]
 
 
 def _normalised(norm: nn.LayerNorm, x: Tensor) -> Tensor:
@@ -76,30 +81,24 @@ class PlainText2Mel(nn.Module):
         d, wide, p = spec.hidden, 2 * spec.hidden, spec.dropout
         self.n_mels = spec.n_mels
         self.embedding = nn.Embedding(spec.vocabulary_size, spec.embedding, padding_idx=0)
-
-        def highways(width: int, *shapes: tuple[int, int], causal: bool = True) -> list[nn.Module]:
-            return [_Highway(width, k, step, causal=causal, dropout=p) for k, step in shapes]
-
-        def layer(inputs: int, outputs: int, *, relu: bool = False, p: float = p) -> nn.Module:
-            return _Layer(inputs, outputs, relu=relu, dropout=p)
-
+        layer, highways = partial(_Layer, dropout=p), partial(_highways, dropout=p)
         growing = [(3, 3**i) for i in range(4)]
         self.text_encoder = nn.Sequential(
             layer(spec.embedding, wide, relu=True),
             layer(wide, wide),
-            *highways(wide, *growing, *growing, (3, 1), (3, 1), (1, 1), (1, 1), causal=False),
+            *highways(wide, *growing, *growing, (3, 1), (3, 1), (1, 1), (1, 1)),
         )
         self.audio_encoder = nn.Sequential(
             layer(spec.n_mels, d, relu=True),
             layer(d, d, relu=True),
             layer(d, d),
-            *highways(d, *growing, *growing, (3, 3), (3, 3)),
+            *highways(d, *growing, *growing, (3, 3), (3, 3), causal=True),
         )
         self.audio_decoder = nn.Sequential(
             layer(wide, d),
-            *highways(d, *growing, (3, 1), (3, 1)),
+            *highways(d, *growing, (3, 1), (3, 1), causal=True),
             *(layer(d, d, relu=True) for _ in range(3)),
-            layer(d, spec.n_mels, p=0.0),
+            layer(d, spec.n_mels, dropout=0.0),
         )
 
     def forward(self, text: Tensor, mel: Tensor) -> tuple[Tensor, Tensor]:
@@ -117,25 +116,20 @@ class PlainSSRN(nn.Module):
 
     def __init__(self, spec: SSRNSpec) -> None:
         super().__init__()
-        c, p = spec.hidden, spec.dropout
-
-        def highways(width: int, *steps: int) -> list[nn.Module]:
-            return [_Highway(width, 3, step, causal=False, dropout=p) for step in steps]
-
-        bins = spec.n_bins
+        c, p, bins = spec.hidden, spec.dropout, spec.n_bins
+        layer, highways = partial(_Layer, dropout=p), partial(_highways, dropout=p)
         self.layers = nn.Sequential(
-            _Layer(spec.n_mels, c, dropout=p),
-            *highways(c, 1, 3),
+            layer(spec.n_mels, c),
+            *highways(c, (3, 1), (3, 3)),
             _Doubling(c, dropout=p),
-            *highways(c, 1, 3),
+            *highways(c, (3, 1), (3, 3)),
             _Doubling(c, dropout=p),
-            *highways(c, 1, 3),
-            _Layer(c, 2 * c, dropout=p),
-            *highways(2 * c, 1, 1),
-            _Layer(2 * c, bins, dropout=p),
-            _Layer(bins, bins, relu=True, dropout=p),
-            _Layer(bins, bins, relu=True, dropout=p),
-            _Layer(bins, bins, dropout=0.0),
+            *highways(c, (3, 1), (3, 3)),
+            layer(c, 2 * c),
+            *highways(2 * c, (3, 1), (3, 1)),
+            layer(2 * c, bins),
+            *(layer(bins, bins, relu=True) for _ in range(2)),
+            layer(bins, bins, dropout=0.0),
         )
 
     def forward(self, mel: Tensor) -> Tensor:
@@ -192,7 +186,7 @@ def _off_diagonal(attention: Tensor) -> Tensor:
 def speak_plainly(text2mel: PlainText2Mel, text: Tensor, frames: int, every: int = 1) -> Tensor:
     """Speak `text` `(1, N)` frame by frame, computing everything anew for each: `(n_mels, T)`.
 
-    `every` tenth frame alone takes a tenth of the time; the others are then silent.
+    Where `every` is 10, it computes one frame in ten and leaves the others silent.
     """
     mel = torch.zeros(1, text2mel.n_mels, (every + 1) // 2)
     for _ in range(0, frames, every):

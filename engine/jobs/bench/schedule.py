@@ -64,7 +64,22 @@ class Training:
         Raises:
             InputError: it cannot be read, or no clip can be used.
         """
-        return _shapes_of(dataset, self._settings)
+        settings = self._settings
+        corpus = usable_clips(scan_corpus(dataset), Vocabulary(settings.symbols), settings.limits)
+        shapes, failure = [], ""
+        for clip in corpus.clips:
+            try:
+                samples, rate = recording_length(clip.path)
+            except InputError as error:
+                failure = str(error)
+                continue
+            frames = coarse_frames(samples * settings.audio.sample_rate // rate, settings.audio)
+            if 0 < frames <= settings.limits.max_coarse_frames:
+                shapes.append(ClipShape(len(clip.text) + 1, frames))
+        if not shapes:
+            why = failure or "all of its recordings are too long"
+            raise InputError(f"{dataset} cannot be trained on: {why.rstrip('.')}.")
+        return shapes
 
     def of_corpus(self, dataset: Path, shapes: list[ClipShape]) -> Schedule:
         """As many steps as `check` estimates, with clips of these lengths."""
@@ -96,21 +111,3 @@ def _like_lj_speech(settings: VoiceSettings) -> list[ClipShape]:
         ClipShape(round(one * _CHARACTERS_A_SECOND), coarse_frames(int(one * rate), settings.audio))
         for one in seconds
     ]
-
-
-def _shapes_of(dataset: Path, settings: VoiceSettings) -> list[ClipShape]:
-    corpus = usable_clips(scan_corpus(dataset), Vocabulary(settings.symbols), settings.limits)
-    shapes, failure = [], ""
-    for clip in corpus.clips:
-        try:
-            samples, rate = recording_length(clip.path)
-        except InputError as error:
-            failure = str(error)
-            continue
-        frames = coarse_frames(samples * settings.audio.sample_rate // rate, settings.audio)
-        if 0 < frames <= settings.limits.max_coarse_frames:
-            shapes.append(ClipShape(len(clip.text) + 1, frames))
-    if not shapes:
-        why = failure or "all of its recordings are too long"
-        raise InputError(f"{dataset} cannot be trained on: {why.rstrip('.')}.")
-    return shapes
