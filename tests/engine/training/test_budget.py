@@ -170,7 +170,11 @@ def test_the_budget_ends_a_preparation(make_voice, training, clock, tones, monke
 
 
 @pytest.mark.parametrize("raised", [False, True])
-def test_the_budget_ends_a_wait_before_the_first_step(make_voice, training, clock, tones, raised):
+def test_the_budget_ends_a_wait_before_the_first_step(
+    make_voice, training, clock, tones, monkeypatch, raised
+):
+    monkeypatch.setattr("engine.training.data_check._IDLE_SECONDS", 0.1)
+    monkeypatch.setattr("engine.training.spend_recorder._FIRST_FIGURES_SECONDS", 0.1)
     voice = make_voice(dataset=tones)
     session = training.start(voice, "+1", Hold(), price=1.0, budget=30.0, attended=True)
     training.until(session, lambda s: s.phase is Phase.CHECKED and s.seconds_to_start is None)
