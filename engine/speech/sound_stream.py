@@ -104,7 +104,7 @@ class SoundStream:
             self._on_sound(samples)
 
 
-# Sentences from which on the trial costs less than it may save.
+# Sentences from which on the trial, as long as one of them, may save more than it costs; estimated.
 _WORTH_A_TRIAL = 8
 # How many threads are worth it, by the size of the network.
 _threads_tried: dict[SSRNSpec | None, int] = {}
