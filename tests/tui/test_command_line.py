@@ -171,7 +171,7 @@ def run(*arguments):
         assert not end.code, end.code
 run("train", "--help")
 import tui.process.run, tui.process.headless, tui.app
-assert not {"numpy", "http.client", "engine.text.english"} & sys.modules.keys()
+assert not {"numpy", "http.client", "engine.text.english", "pydantic"} & sys.modules.keys()
 run("info", sys.argv[2])
 from fake_session import preparing
 from seeing import opened
