@@ -46,8 +46,8 @@ def parse_budget_option(text: str) -> float:
         raise InputError(f"{error}{hint}") from error
 
 
-def parse_stop_option(text: str) -> Stop:
-    """Read what `--stop-at` was given.
+def parse_stop_option(text: str, option: str = "--stop-at") -> Stop:
+    """Read what `--stop-at`, or another option for a stop, was given.
 
     Raises:
         InputError: it is no time to stop; saying what a shell may have done to it.
@@ -60,9 +60,9 @@ def parse_stop_option(text: str) -> Stop:
         rule = parse_stop(value, forms)
     except InputError as error:
         hint = f"; {QUOTE_A_SUM}" if _MAYBE_A_SUM.fullmatch(value) else ""
-        raise InputError(f"{error}{hint}") from error
+        raise InputError(f"{option}: {error}{hint}") from error
     if _LEADING_ZERO.fullmatch(value):
-        raise InputError(f"cannot stop at {value}; write {forms}; {QUOTE_A_SUM}")
+        raise InputError(f"{option}: cannot stop at {value}; write {forms}; {QUOTE_A_SUM}")
     return rule
 
 
@@ -174,9 +174,12 @@ class TrainOptions:
         )
 
     def __post_init__(self) -> None:
-        if "," in self.device and not (self.both and self.device.count(",") == 1):
+        devices = self.device.split(",")
+        # One of them twice would be trained on as if there were two.
+        if "" in devices or len({*devices}) < len(devices) or len(devices) > 1 + self.both:
             raise InputError(
-                f"--device is {self.device}; name one device, or two with --network both"
+                f"--device is {self.device!r}; name one device, or two with --network both, such "
+                f"as cuda:0,cuda:1"
             )
         if self.ssrn_stop is not None and not self.both:
             raise InputError("--ssrn-stop-at goes with --network both; give --stop-at")

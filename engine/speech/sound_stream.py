@@ -104,19 +104,24 @@ class SoundStream:
             self._on_sound(samples)
 
 
+# Sentences from which on the trial, as long as one of them, may save more than it costs; estimated.
+_WORTH_A_TRIAL = 8
 # How many threads are worth it, by the size of the network.
 _threads_tried: dict[SSRNSpec | None, int] = {}
 
 
-def threads_for_sound(ssrn: SSRN | None, audio: AudioSpec) -> int:
+def threads_for_sound(ssrn: SSRN | None, audio: AudioSpec, sentences: int) -> int:
     """Return how many threads a stream is worth on this machine, by a trial once in a process.
 
+    Fewer than eight sentences are not worth the trial: without one they get a single thread.
     Half of the cores stay free: threads that share work wait for each other wherever another
     process takes a core from one of them, and are then slower than one alone.
     """
     spec = None if ssrn is None else ssrn.spec
     if spec not in _threads_tried:
-        mel = np.full((_MOST, audio.n_mels), 0.5, np.float32)
+        if sentences < _WORTH_A_TRIAL:
+            return 1
+        mel = np.full((_FIRST, audio.n_mels), 0.5, np.float32)
 
         def try_once() -> None:
             SoundStream(ssrn, audio, VocoderSettings(), lambda samples: None).add(mel, last=True)

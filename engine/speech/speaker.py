@@ -103,17 +103,17 @@ class Speaker:
         split = [split_sentences(text, self.vocabulary, limits.max_characters) for text in texts]
         if not all(split):
             raise nothing_to_speak(self.vocabulary)
-        pieces = speak_sentences(
-            self.text2mel, self.vocabulary, limits, list(chain(*split)), cancelled=cancelled
-        )
+        every = list(chain(*split))
+        pieces = speak_sentences(self.text2mel, self.vocabulary, limits, every, cancelled=cancelled)
         vocoder = VocoderSettings(self.settings.sharpening)
-        threads = threads_for_sound(self.ssrn, self.settings.audio) if all_cores else 1
+        audio = self.settings.audio
+        threads = threads_for_sound(self.ssrn, audio, len(every)) if all_cores else 1
         on_cpu = self.text2mel.text_encoder.embedding.weight.device.type == "cpu"
         aside = all_cores and on_cpu and usable_cores() >= 2
         sound = ThreadPoolExecutor(1, initializer=compute_on_one_thread)
         try:
             for sentences in split:
-                stream = SoundStream(self.ssrn, self.settings.audio, vocoder, on_sound, threads)
+                stream = SoundStream(self.ssrn, audio, vocoder, on_sound, threads)
                 parts: list[Spoken] = []
                 made: list[Future[None]] = []
                 while len(parts) < len(sentences):

@@ -55,7 +55,7 @@ def fastest_precision(
     ratio = seconds[worst] / seconds[best]
     return (
         best,
-        f"{precision_name(best)}: {ratio:.1f} times as fast as {precision_name(worst)} here",
+        f"{precision_name(best)} is {ratio:.1f} times as fast as {precision_name(worst)} here",
     )
 
 

@@ -63,7 +63,17 @@ def test_the_version_is_that_of_the_package() -> None:
         (["train", str(SPEECH), "--voice", "/sys/x", "--headless"], "Choose another place."),
         (["train"], "nothing to train: give a dataset, or --voice"),
         (["train", "nowhere", "--headless"], "nowhere"),
-        (["train", "nowhere", "--stop-at", "soon"], "cannot read 'soon' as a stop"),
+        (["train", "nowhere", "--stop-at", "soon"], "--stop-at: cannot read 'soon' as a stop"),
+        (
+            ["train", "nowhere", "--network", "both", "--ssrn-stop-at", "soon"],
+            "--ssrn-stop-at: cannot read 'soon'",
+        ),
+        (["train", "nowhere", "--ssrn-stop-at", "5k"], "--ssrn-stop-at goes with --network both"),
+        (["train", "nowhere", "--device", "cuda:0,cuda:1"], "two with --network both"),
+        *(
+            (["train", "nowhere", "--network", "both", "--device", wrong], "name one device, or")
+            for wrong in ("cuda:0,", ",", "", "cuda:0,cuda:0", "cpu,cuda:0,cuda:1")
+        ),
         (["train", "nowhere", "--price", "-1"], "--price is -1;"),
         (["train", "nowhere", "--checkpoint-every", "0"], "--checkpoint-every is 0"),
         (["train", "nowhere", "--stop-at", "24:00"], "'24:00' is not a time of day"),
@@ -135,7 +145,7 @@ def test_info_is_readable_and_takes_nothing_for_markup(voice: Path) -> None:
     told = CliRunner().invoke(app, ["info", str(voice)])
     assert told.exit_code == 0
     assert "[bold]voice" in told.stdout
-    assert "[red]recordings" in told.stdout.replace("\n", "")
+    assert "[red]recordings" in "".join(told.stdout.split())
     assert "text2mel" in told.stdout
 
 

@@ -230,7 +230,9 @@ def train(
         device=device,
         gpus="" if gpus is None or device == "cpu" else gpus,
         stop=None if stop_at is None else parse_stop_option(stop_at),
-        ssrn_stop=None if ssrn_stop_at is None else parse_stop_option(ssrn_stop_at),
+        ssrn_stop=None
+        if ssrn_stop_at is None
+        else parse_stop_option(ssrn_stop_at, "--ssrn-stop-at"),
         stop_when=stop_when or "",
         price=None if price is None else parse_price(price),
         budget=None if budget is None else parse_budget_option(budget),

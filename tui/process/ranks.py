@@ -73,7 +73,7 @@ def _leave(name: str, number: int) -> None:
 def processes_for(gpus: str, device: str) -> int:
     """Return how many processes `--gpus` asks for.
 
-    Raises `InputError` where this machine has not so many GPUs.
+    Raises `InputError` where this machine has not so many GPUs, or CPU cores with `--device cpu`.
     """
     if device not in ("auto", "cpu"):
         raise InputError(f"--gpus takes GPUs 0, 1, and so on; leave out --device {device}.")
@@ -82,6 +82,12 @@ def processes_for(gpus: str, device: str) -> int:
     if device == "cpu":
         if gpus == "auto":
             raise InputError("--gpus auto counts GPUs; with --device cpu give a number.")
+        cores = len(os.sched_getaffinity(0))
+        if int(gpus) > cores:
+            raise InputError(
+                f"--gpus is {gpus}, but this machine has {plural(cores, 'CPU core')}; give --gpus "
+                f"{cores}."
+            )
         return int(gpus)
     found = usable_gpus()
     if not found:

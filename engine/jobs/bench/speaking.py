@@ -35,7 +35,7 @@ from engine.voice.settings import VoiceSettings
 
 # Of 3.5 seconds, at which the limit ends it: weights that have learned nothing find no end.
 _FRAMES = 70
-# Of the plain way, one in so many frames is timed: it takes as long as a hundred of ours.
+# Of the plain way, one in so many frames is timed: it takes as long as thirty or more of ours.
 _EVERY = 10
 _SENTENCE = "the quick answer is often not the right one, as everybody knows."
 _CPU = torch.device("cpu")

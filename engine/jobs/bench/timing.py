@@ -28,7 +28,7 @@ def in_turn(
 ) -> dict[str, list[float]]:
     """Return the seconds of each way, round by round, after a warm-up of each: A B A B.
 
-    There is one round at least, because the first time of anything is several times as slow.
+    There is one round at least: the first sentence, for one, takes twice as long as the next.
     `clock` tells the seconds; `time.process_time` adds up what all cores spent.
     """
     for work in ways.values():

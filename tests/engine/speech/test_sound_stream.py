@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from engine.data.spectrograms import analyse
+from engine.speech import sound_stream
 from engine.speech.loudness import level
-from engine.speech.sound_stream import SoundStream, magnitude_of
+from engine.speech.sound_stream import SoundStream, magnitude_of, threads_for_sound
 from engine.speech.vocoder import Vocoder, VocoderSettings, power_of, vocode
 
 QUICK = VocoderSettings(sharpening=1.0, rounds=12)
@@ -72,6 +73,21 @@ def test_sound_is_the_same_on_any_number_of_threads(ssrn, audio):
         stream = SoundStream(ssrn, audio, QUICK, heard.append, threads)
         stream.add(mel, last=True)
     np.testing.assert_array_equal(*heard)
+
+
+def test_threads_are_tried_once_and_only_where_it_pays(ssrn, audio, monkeypatch):
+    tried = []
+
+    def worth(work, most):
+        tried.append(most)
+        work()
+        return 2
+
+    monkeypatch.setattr(sound_stream, "threads_worth", worth)
+    monkeypatch.setattr(sound_stream, "_threads_tried", {})
+    chosen = [threads_for_sound(ssrn, audio, sentences) for sentences in (1, 20, 1, 20)]
+    assert chosen == [1, 2, 2, 2]
+    assert len(tried) == 1
 
 
 def test_silence_at_the_end_is_cut_and_silence_inside_is_not(features, audio):

@@ -109,12 +109,12 @@ def test_auto_times_each_precision_and_keeps_to_the_fastest(make_voice, training
         assert told == (stop == "1")
         return snapshot.precision, [text for text in training.texts(snapshot) if "times" in text]
 
-    assert train("1") == ("fp32", ["fp32: 4.0 times as fast as bf16 here"])
+    assert train("1") == ("fp32", ["fp32 is 4.0 times as fast as bf16 here"])
     # On the same device a resumed run makes the same steps, whatever a clock would say now.
     seconds[torch.bfloat16] = 0.25
     assert train("2") == ("fp32", [])
     monkeypatch.setattr(precision, "model_of", lambda device: "another")
-    assert train("3") == ("bf16", ["bf16: 2.0 times as fast as fp32 here"])
+    assert train("3") == ("bf16", ["bf16 is 2.0 times as fast as fp32 here"])
 
 
 @pytest.mark.slow

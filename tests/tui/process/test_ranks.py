@@ -87,6 +87,7 @@ def test_a_lost_rank_restarts_all_and_a_signal_saves(runs, make_voice) -> None:
         (["--gpus", "auto", "--device", "cpu"], "with --device cpu give a number"),
         (["--gpus", "2", "--device", "cpu", "--network", "both"], "text2mel or --network ssrn"),
         (["--gpus", "2", "--device", "cuda:1"], "leave out --device cuda:1"),
+        (["--gpus", "999", "--device", "cpu"], "--gpus is 999, but this machine has "),
     ],
 )
 def test_gpus_that_there_are_not_are_one_sentence(given, sentence, monkeypatch) -> None:
