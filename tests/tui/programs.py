@@ -12,25 +12,13 @@ import subprocess
 import sys
 import termios
 import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from paths import ROOT
+from waiting import wait_until
 
 COUNTING_RUN = Path(__file__).with_name("process") / "counting_run.py"
 DEADLINE = 60.0
-
-
-def wait_until(true: Callable[[], object], what: str, deadline: float = DEADLINE) -> None:
-    """Return as soon as something is so; fail when it does not come to be."""
-    end = time.monotonic() + deadline
-    pause = threading.Event()
-    while not true():
-        if time.monotonic() > end:
-            pytest.fail(f"waited {deadline:.0f} s for {what}")
-        pause.wait(0.02)
 
 
 def state_of(process: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from programs import wait_until
+from waiting import wait_until
 
 # Administrators' programs are not on everybody's path.
 WHERE = os.environ.get("PATH", "") + ":/usr/sbin:/sbin"

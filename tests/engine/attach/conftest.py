@@ -1,10 +1,10 @@
 """A run that stands still until the test moves it, behind a real socket."""
 
 import contextlib
-import threading
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from engine.attach.connection import Connection
 from engine.attach.messages import MAX_FROM_SERVER, FromServer, Refusal
@@ -18,17 +18,7 @@ from engine.run.snapshot import Event, Phase, Snapshot
 
 @pytest.fixture
 def until():
-    """Wait until something is so, and return what comes of it; fail after 30 s."""
-
-    def wait(condition, what: str):
-        pause = threading.Event()
-        for _ in range(3000):
-            if answer := condition():
-                return answer
-            pause.wait(0.01)
-        return pytest.fail(f"waited 30 s for {what}")
-
-    return wait
+    return wait_until
 
 
 class FakeRun:

@@ -1,10 +1,10 @@
 """The command for an interruption: what it knows, how it ends, who waits for it."""
 
-import threading
 import time
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from engine.machine.cloud.machine import Clock
 from engine.machine.hook import Hook
@@ -76,11 +76,7 @@ def test_a_command_that_hangs_is_ended_with_all_it_started(run, reports, tmp_pat
     assert (text, severity) == ("--on-interrupt took too long and was killed", "warning")
     child = int((tmp_path / "child").read_text())
     # The kernel may take a moment to be done with it.
-    for _ in range(1000):
-        if not _runs(child):
-            break
-        threading.Event().wait(0.01)
-    assert not _runs(child)
+    wait_until(lambda: not _runs(child), "the child to be gone")
 
 
 def _runs(process):
@@ -113,6 +109,4 @@ def test_without_a_thread_it_starts_and_nobody_waits(tmp_path, reports):
     assert reports == [
         ("--on-interrupt started; its outcome will not be known", "warning"),
     ]
-    pause = threading.Event()
-    while not done.exists():
-        pause.wait(0.01)
+    wait_until(done.exists, "the command")

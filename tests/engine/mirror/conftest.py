@@ -2,7 +2,6 @@
 
 import hashlib
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
@@ -11,6 +10,7 @@ from types import SimpleNamespace
 
 import fsspec
 import pytest
+from waiting import wait_until
 
 from engine.checkpoints.state import sealed
 from engine.mirror.address import checked_address
@@ -241,16 +241,8 @@ def address(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def until() -> Callable[[Callable[[], bool]], None]:
-    """Wait until a condition holds."""
-
-    def wait(condition: Callable[[], bool]) -> None:
-        end = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < end
-            threading.Event().wait(0.01)
-
-    return wait
+def until() -> Callable[..., object]:
+    return wait_until
 
 
 @pytest.fixture

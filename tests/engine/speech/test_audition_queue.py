@@ -5,6 +5,7 @@ import threading
 from dataclasses import replace
 
 import pytest
+from waiting import wait_until
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.run.publisher import Publisher
@@ -37,10 +38,7 @@ class Run:
 
     def end(self):
         """Wait until all is spoken, and return the samples."""
-        for _ in range(3_000):
-            if self.auditions.idle and not self.publisher.snapshot.auditioning:
-                break
-            threading.Event().wait(0.01)
+        wait_until(lambda: self.auditions.idle and not self.publisher.snapshot.auditioning)
         return self.publisher.snapshot.samples
 
 

@@ -1,10 +1,10 @@
 """Checkpoints are evaluated beside training, by a process that may do whatever it likes."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
 from engine.data.clips import Limits
@@ -76,13 +76,6 @@ def judged(voice):
     judge.close()
 
 
-def wait_for(condition):
-    deadline = time.monotonic() + 30
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 def asked(program):
     path = program / "asked"
     return [tuple(map(int, line.split())) for line in path.read_text().splitlines()]
@@ -97,7 +90,7 @@ def is_running(pid):
 def test_all_are_evaluated_though_the_process_dies(judged, program, voice):
     (program / "todo").write_text("die")
     judged.start()
-    wait_for(lambda: judged.publisher.snapshot.notices)
+    wait_until(lambda: judged.publisher.snapshot.notices)
     snapshot = judged.publisher.snapshot
     # The newest first, then the base.
     assert [step for step, _ in asked(program)] == [30, 30, 10, 20]
@@ -120,7 +113,7 @@ def test_one_that_hangs_is_given_up_and_told_once(judged, program, monkeypatch):
     monkeypatch.setattr(judging, "_MAX_FAILURES", 2)
     (program / "todo").write_text("hang " * 9)
     judged.start()
-    wait_for(lambda: len(judged.publisher.snapshot.events) >= 2)
+    wait_until(lambda: len(judged.publisher.snapshot.events) >= 2)
     first, last = judged.publisher.snapshot.events
     assert "stood still for" in first.text
     assert last.text == "no more checkpoints are evaluated in this run"
@@ -141,7 +134,7 @@ def test_training_pays_little_for_it_and_waits_for_no_disk(judged, program, monk
     monkeypatch.setattr(judging, "append_evaluation", refuse_once)
     judged.publisher.update(phase=Phase.TRAINING, run_seconds=1_000.0)
     judged.start()
-    wait_for(lambda: judged.publisher.snapshot.recommended or judged.publisher.snapshot.advice)
+    wait_until(lambda: judged.publisher.snapshot.recommended or judged.publisher.snapshot.advice)
     judged.finish(0.0, lambda: True)  # there is no time for anything
     assert not (program / "asked").exists()
     waits = judged.publisher.snapshot.judge_waits

@@ -6,11 +6,11 @@ import re
 import shlex
 import shutil
 import subprocess
-import threading
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from engine.attach.client import RemoteSession, ask_status
 from engine.errors import EngineError, InputError
@@ -24,16 +24,6 @@ from engine.training.folder_watch import FolderWatch
 from engine.voice.folder import Voice
 
 pytestmark = pytest.mark.slow
-
-
-def until(condition, what):
-    """Return what a condition gives as soon as it is true."""
-    pause = threading.Event()
-    for _ in range(10_000):
-        if found := condition():
-            return found
-        pause.wait(0.005)
-    return pytest.fail(f"waited too long for {what}")
 
 
 def steps(folder):
@@ -105,7 +95,9 @@ def test_a_deleted_voice_ends_its_run_and_stays_deleted(voice, training, tmp_pat
     training.until(session, lambda s: s.mirror is not None and s.mirror.safe_step)
     # A file that the run makes while its folder is emptied is removed at the next try.
     remove = ["rm", "-rf", voice.folder]
-    until(lambda: subprocess.run(remove, check=False).returncode == 0, "the folder to be removed")
+    wait_until(
+        lambda: subprocess.run(remove, check=False).returncode == 0, "the folder to be removed"
+    )
     last = training.end(session)
     assert not voice.folder.exists()
     assert f"{voice.folder} was deleted" in last.failure
@@ -179,9 +171,9 @@ def test_a_removed_socket_and_lock_are_made_again(voice, training):
     training.until(session, lambda s: s.step > 5)
     screen = RemoteSession(voice.folder)
     (voice.folder / "socket").unlink()
-    until(lambda: ask_status(voice.folder, 10), "the socket")
+    wait_until(lambda: ask_status(voice.folder, 10), "the socket")
     (voice.folder / "lock").unlink()
-    until(lambda: holder_of(voice.folder), "the lock")
+    wait_until(lambda: holder_of(voice.folder), "the lock")
     with pytest.raises(InputError):
         training.start(voice)
     training.until(session, lambda s: any("the lock file of" in t for t in training.texts(s)))

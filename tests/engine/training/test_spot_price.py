@@ -1,8 +1,7 @@
 """What the machine costs, asked of its cloud while a run trains."""
 
-from threading import Event
-
 import pytest
+from waiting import wait_until
 
 from engine.errors import Cancelled, InputError
 from engine.machine.cloud import prices
@@ -17,11 +16,7 @@ pytestmark = pytest.mark.slow
 
 
 def wait_for_price(publisher):
-    for _ in range(6000):
-        if publisher.snapshot.price:
-            return
-        Event().wait(0.01)
-    pytest.fail("no price came")
+    wait_until(lambda: publisher.snapshot.price, "a price")
 
 
 def said(snapshot, text):

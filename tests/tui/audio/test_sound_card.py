@@ -1,14 +1,13 @@
 """The sound card: children that play, refuse, hang and crash, with sound libraries to match."""
 
 import os
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from waiting import wait_until
 
 from tui.audio import sound_card
 from tui.audio.sound_card import SoundCard, play_to_the_end
@@ -42,13 +41,6 @@ def sample(tmp_path: Path) -> Path:
     path = tmp_path / "sample [1].wav"
     soundfile.write(path, np.zeros(2205, dtype=np.float32), 22050)
     return path
-
-
-def wait_until(true: Callable[[], object]) -> None:
-    end = time.monotonic() + 30
-    while not true():
-        assert time.monotonic() < end
-        threading.Event().wait(0.01)
 
 
 def test_a_new_file_silences_the_one_before(library, sample: Path, tmp_path: Path) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from page_process import PageProcess
 from paths import DEMO_VOICE
-from programs import clean_environment, wait_until
+from programs import clean_environment
 from served_page import ServedPage
+from waiting import wait_until
 
 from engine.attach.client import ask_status
 from engine.run.snapshot import Phase

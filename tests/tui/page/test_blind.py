@@ -5,8 +5,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from programs import wait_until
 from served_page import RATE, TOKEN, ServedPage, spoken
+from waiting import wait_until
 
 from engine.run.commands import Audition
 from engine.run.sample import KeptCheckpoint

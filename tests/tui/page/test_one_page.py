@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 from page_process import WITHIN
-from programs import clean_environment, wait_until
+from programs import clean_environment
 from sshd import unused_port
+from waiting import wait_until
 
 from tui.page.voices import voice_id
 

@@ -5,7 +5,7 @@ import http.server
 import threading
 
 import pytest
-from programs import wait_until
+from waiting import wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 

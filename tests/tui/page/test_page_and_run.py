@@ -6,8 +6,8 @@ import signal
 import socket
 
 import pytest
-from programs import wait_until
 from sshd import needs_sshd
+from waiting import wait_until
 
 from engine.attach.registry import runs_folder
 from tui.page.voices import Voices

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from programs import wait_until
 from served_page import FIRST, RATE, SECOND, ServedPage, spoken
+from waiting import wait_until
 
 from engine.run.commands import MarkHeard
 

@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from programs import wait_until
 from served_page import FIRST, RATE, SECOND, ServedPage, spoken
+from waiting import wait_until
 
 from engine.evaluation.equal_loudness import loudness_power
 from engine.run.commands import Audition

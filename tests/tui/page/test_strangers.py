@@ -8,7 +8,7 @@ import socket
 
 import pytest
 from page_process import PageProcess
-from programs import wait_until
+from waiting import wait_until
 
 pytestmark = [pytest.mark.process, pytest.mark.slow]
 

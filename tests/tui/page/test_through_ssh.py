@@ -9,8 +9,8 @@ import stat
 
 import httpx
 import pytest
-from programs import wait_until
 from sshd import needs_sshd
+from waiting import wait_until
 
 from tui.page.client import find_page
 
