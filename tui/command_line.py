@@ -29,12 +29,8 @@ _DASHED_TEXT = re.compile("-[^-A-Za-z]")
 _ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s()]+", re.IGNORECASE)
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
-# How typer begins what its parsers say, and what they say of numbers.
-_PARSERS_WORDS = (
-    ("Value error, ", ""),
-    ("Input should be a valid integer, unable to parse string as an integer", "not a whole number"),
-    ("Input should be a valid number, unable to parse string as a number", "not a number"),
-)
+# What typer's parsers say of numbers.
+_PARSERS_WORDS = (("not a valid int", "not a whole number"), ("not a valid float", "not a number"))
 
 
 class Commands(TyperGroup):
