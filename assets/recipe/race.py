@@ -54,6 +54,8 @@ def open_voice(corpus: Path, source: Voice, out: Path) -> tuple[Voice, FeatureSt
     settings = replace(source.settings, dataset=corpus.resolve(), mirror=None, id=None)
     usable = usable_clips(scan_corpus(corpus), source.vocabulary, settings.limits)
     held_out = tuple(clip.clip_id for clip in usable.clips[HELD_OUT_EVERY // 2 :: HELD_OUT_EVERY])
+    if not held_out:
+        raise InputError(f"{corpus} has too few usable clips to hold out one of ten")
     voice = Voice.create(out, replace(settings, held_out=held_out))
     store = FeatureStore.open(
         usable,
