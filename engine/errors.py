@@ -1,5 +1,7 @@
 """The two ways in which voicecoach tells a person that something is wrong, and one that is not."""
 
+from pathlib import Path
+
 
 class VoicecoachError(Exception):
     """A trouble told in one sentence: what, where, and what to do about it.
@@ -30,3 +32,10 @@ class Declined(Cancelled):
 
 class RankLostError(EngineError):
     """Another of the processes that train together has ended, or cannot be reached."""
+
+
+def explain(error: BaseException, log: Path) -> str:
+    """Say what failed, and where to read more of what nobody foresaw."""
+    if isinstance(error, VoicecoachError):
+        return str(error)
+    return f"{type(error).__name__}: {error}; {log} says where."

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from engine.attach.screens import OWN, Screens
 from engine.attach.server import Server
 from engine.choices import NETWORK_TITLES, NetworkName
-from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError
+from engine.errors import Cancelled, Declined, EngineError, InputError, VoicecoachError, explain
 from engine.formatting import dollars
 from engine.mirror.uploader import Uploader, report_unused_mirror
 from engine.preflight import Note, Preflight, check_options
@@ -31,7 +31,7 @@ from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.run.stop import NONE, StopAt
 from engine.training.folder_watch import FolderWatch
-from engine.training.network_run import NetworkRun, check_networks, first_snapshot
+from engine.training.network_run import NetworkRun, check_networks, failure_of, first_snapshot
 from engine.training.spend_recorder import SpendRecorder
 from engine.training.spot import SpotWatch
 from engine.training.watchdog import Watchdog
@@ -287,9 +287,7 @@ class Session:
         if failure is None:
             self._publisher.update(phase=Phase.STOPPED, steps_per_second=None)
             return
-        text = str(failure)
-        if not isinstance(failure, VoicecoachError):
-            text = f"{type(failure).__name__}: {failure}; {self._voice.log} says where."
+        text = explain(failure, self._voice.log)
         self._publisher.event(text, "error")
         self._publisher.notify("failed", f"the run failed: {text.rstrip('.')}")
         self._wait_for_reader()
@@ -329,9 +327,8 @@ class Session:
             corpus_watch.stop(wait=False)
             trainers.close()
             self._mirror.finish()
-        for run in self._runs:
-            if run.error is not None:
-                raise run.error
+        if (failure := failure_of(self._runs, self._voice.log)) is not None:
+            raise failure
 
     def _train_next(self, trainers: "Trainers") -> None:
         """Prepare and train another network, if that was asked for."""
@@ -340,8 +337,10 @@ class Session:
         if self._next.empty():
             return
         command = self._next.get()
-        known = any(run.network == command.network for run in self._runs)
-        if known or self._inboxes.finishing:
+        if self._inboxes.finishing:
+            return
+        if known := next((run for run in self._runs if run.network == command.network), None):
+            self._publisher.event(known.why_not_next, "warning")
             return
         given = self._options
         lacks_it = not self._voice.checkpoints(command.network)

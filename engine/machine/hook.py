@@ -43,8 +43,11 @@ class Hook:
         self._thread.start()
 
     def run(self, notice: SpotNotice) -> None:
-        """Run the command, unless it runs already; returns at once."""
+        """Run the command, unless it runs or has run for this notice; returns at once."""
+        if notice == self._notice:
+            return  # another network's trainer has asked for it
         if not self._thread.running:
+            self._notice = notice
             # The system refused it; saving must not wait for the command.
             try:
                 self._start(notice, subprocess.DEVNULL)

@@ -54,22 +54,22 @@ class Partners:
 
     def __init__(self) -> None:
         self.states: list[RunState] = []
-        self.coming: set[NetworkName] = set()
+        self.expected: set[NetworkName] = set()
         """Networks that are being prepared, and will be trained next."""
 
     def others_busy(self, state: "RunState") -> bool:
         """Whether another network is trained, or waits for a person without limit."""
         others = (one for one in self.states if one is not state)
-        return bool(self.coming) or any(not one.ended and not one.waits for one in others)
+        return bool(self.expected) or any(not one.ended and not one.waits for one in others)
 
     def others_done(self, state: "RunState") -> bool:
         """Whether all others are at their stop, or have ended."""
         others = (one for one in self.states if one is not state)
-        return not self.coming and all(one.at_stop or one.ended for one in others)
+        return not self.expected and all(one.at_stop or one.ended for one in others)
 
     def all_at_stop(self) -> bool:
         """Whether nothing is left of what the run was to train."""
-        return not self.coming and all(one.at_stop for one in self.states)
+        return not self.expected and all(one.at_stop for one in self.states)
 
     def all_saved_for(self, notice: SpotNotice, state: "RunState") -> bool:
         """Note that one has saved for a notice of its cloud; return whether all have."""
@@ -91,7 +91,7 @@ class RunState:
         """Stand at a global step, ready to make the next."""
         self.partners = partners or Partners()
         self.partners.states.append(self)
-        self.partners.coming.discard(cost.network)
+        self.partners.expected.discard(cost.network)
         self._publisher = publisher
         self._cost = cost
         self._hold = options.hold

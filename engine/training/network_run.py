@@ -2,11 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from engine.choices import NetworkName
+from engine.choices import NETWORK_TITLES, NetworkName
+from engine.errors import EngineError, VoicecoachError, explain
 from engine.preflight import Preflight, check_options
 from engine.run.commands import Inbox
 from engine.run.options import TrainOptions
@@ -81,6 +83,14 @@ class NetworkRun:
         """Whether it was trained, and is no more."""
         return self._thread is not None and not self._thread.is_alive()
 
+    @property
+    def why_not_next(self) -> str:
+        """Why it cannot be asked for once more."""
+        title = NETWORK_TITLES[self.network]
+        if self.error is not None:
+            return f"{title} has failed; only another run can train it again"
+        return f"{title} is in this run already; change its stop to train on"
+
     def ask_early(self, command: StopAt) -> None:
         """Store a stop that is asked for before its first step."""
         concerned = command.network in (None, self.network)
@@ -147,3 +157,15 @@ def first_snapshot(options: TrainOptions, preflight: Preflight, voice: Voice) ->
         sentences=settings.sentences,
         screens=int(options.attended),
     )
+
+
+def failure_of(runs: Iterable[NetworkRun], log: Path) -> BaseException | None:
+    """What ended their training: the error of one, or an `EngineError` that tells all of them."""
+    errors = [(run.network, run.error) for run in runs if run.error is not None]
+    if len(errors) < 2:
+        return errors[0][1] if errors else None
+    for network, error in errors:
+        if not isinstance(error, VoicecoachError):
+            _log.error("training %s failed", network, exc_info=error)
+    told = ((NETWORK_TITLES[network], explain(error, log)) for network, error in errors)
+    return EngineError(" ".join(f"{title}: {text.rstrip('.')}." for title, text in told))

@@ -71,11 +71,11 @@ class Trainers:
 
     def expect(self, run: NetworkRun) -> None:
         """Keep the others from ending at their stop while a network is being prepared."""
-        self._partners.coming.add(run.network)
+        self._partners.expected.add(run.network)
 
     def give_up(self, run: NetworkRun) -> None:
         """Undo `expect` for a network that cannot be trained."""
-        self._partners.coming.discard(run.network)
+        self._partners.expected.discard(run.network)
 
     def take(self, run: NetworkRun, context: TrainingContext) -> None:
         """Train another network, from here on."""

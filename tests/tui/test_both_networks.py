@@ -62,6 +62,19 @@ async def test_commands_name_the_network_that_is_shown():
         assert "training at step 871,204" in run.text
 
 
+async def test_a_screen_opens_on_the_network_that_trains():
+    at_stop = replace(both(), phase=Phase.AT_STOP)
+    async with opened(at_stop) as run:
+        assert "loss of SSRN" in run.text
+        await run.press("tab")
+        assert "loss of Text2Mel" in run.text
+    at_first = replace(both(phase=Phase.PREPARING), phase=Phase.PREPARING)
+    preparing = replace(at_first, first_step=at_first.step)
+    async with opened(preparing) as run:
+        await run.show(replace(preparing, phase=Phase.AT_STOP))
+        assert "loss of SSRN" in run.text
+
+
 async def test_ssrn_follows_text2mel_at_its_stop():
     async with opened(training(checkpoints=(BASE, OWN))) as run:
         await run.press("n")

@@ -104,6 +104,7 @@ class RunScreen(SampleActions):
         Under another screen (`covered`) only events and samples are followed: Textual would
         redraw the whole upper screen for whatever changes below it.
         """
+        self._choose_busiest(snapshot)
         self.snapshot = snapshot = self.seen(snapshot)
         for one in snapshot.both:
             if self._phases.get(one.network, (None, ""))[0] is not one.phase:
@@ -123,6 +124,12 @@ class RunScreen(SampleActions):
             self.refresh_keys()
         if isinstance(self.app.screen, Dialog):
             self.app.screen.show(snapshot)
+
+    def _choose_busiest(self, run: Snapshot) -> None:
+        """Begin with the network that trains, where the other one was at its stop before."""
+        was_there = run.step == run.first_step or not self._phases
+        if self._network is None and was_there and run.busiest is not run:
+            self._network = run.busiest.network
 
     def seen(self, run: Snapshot) -> Snapshot:
         """Return a run as it is seen from the network that is shown."""

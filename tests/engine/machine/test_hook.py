@@ -110,3 +110,12 @@ def test_without_a_thread_it_starts_and_nobody_waits(tmp_path, reports):
         ("--on-interrupt started; its outcome will not be known", "warning"),
     ]
     wait_until(done.exists, "the command")
+
+
+def test_it_runs_once_a_notice_however_many_networks_ask(run, reports):
+    hook = run("true")
+    asked_for, later = hook._notice, notice(60.0)
+    for one, times in ((asked_for, 1), (later, 2), (later, 2)):
+        hook.run(one)
+        assert hook.wait(30)
+        assert len(reports) == times

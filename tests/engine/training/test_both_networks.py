@@ -7,12 +7,14 @@ import pytest
 
 from engine.checkpoints.checkpoint import load_checkpoint
 from engine.data.batches import BatchSource
+from engine.networks.specs import SSRNSpec
 from engine.run.commands import Audition, Finish, StopAt, TrainNext
 from engine.run.snapshot import Phase
 from engine.run.stop import parse_stop, read_stored_stop
 from engine.training.judging import Judging
 from engine.training.learner import Learner
 from engine.voice.claim import VoiceClaim
+from tui.process.signals import exit_code
 
 pytestmark = pytest.mark.slow
 
@@ -108,6 +110,33 @@ def test_one_that_diverges_does_not_end_the_other(make_voice, training, monkeypa
     assert "ssrn diverged" in last.failure
     # It may be tried again as it is: what Text2Mel has reached is kept.
     assert read_stored_stop(voice.folder / "text2mel").point.step == last.step
+
+
+def test_what_failed_in_each_network_is_told(make_voice, training, monkeypatch):
+    stepped = {"text2mel": Event(), "ssrn": Event()}
+
+    def fail(learner, *_):
+        network = "ssrn" if isinstance(learner.spec, SSRNSpec) else "text2mel"
+        stepped[network].set()
+        for one in stepped.values():
+            assert one.wait(60)
+        raise RuntimeError(f"no step of {network}")
+
+    monkeypatch.setattr(Learner, "step", fail)
+    session = training.start(make_voice(text2mel=5, ssrn=2), "+9k", both=True)
+    failure = training.end(session).failure
+    assert failure.startswith("Text2Mel: RuntimeError: no step of text2mel; ")
+    assert " SSRN: RuntimeError: no step of ssrn; " in failure
+    assert exit_code(session.error, interrupted=False) == 1
+
+
+def test_one_that_is_in_the_run_already_is_not_trained_next(make_voice, training):
+    session = training.start(make_voice(text2mel=5, ssrn=2), "+1", attended=True)
+    training.until(session, all_at_stop)
+    session.send(TrainNext("text2mel"))
+    training.until(session, lambda s: "Text2Mel is in this run already" in s.events[-1].text)
+    session.send(Finish())
+    assert training.end(session).step == 6
 
 
 def test_a_fault_of_the_run_ends_it_once_each_has_saved(make_voice, training, monkeypatch):
