@@ -24,7 +24,7 @@ from engine.data.features import FeatureStore
 from engine.errors import InputError, VoicecoachError
 from engine.evaluation.losses import loss_of
 from engine.networks.build import network_with
-from engine.run.recipe import Recipe, recipe_named
+from engine.run.recipe import EVALUATION, Recipe, recipe_named
 from engine.training.learner import Learner
 from engine.voice.folder import Voice
 
@@ -74,7 +74,7 @@ def held_out_losses(learner: Learner, batch: Batch, limits: Limits) -> list[floa
     _, weights = learner.copy_ema_weights()
     network = network_with(learner.spec, weights)
     inputs = (batch.text, batch.mel) if batch.magnitude is None else (batch.mel,)
-    losses = loss_of(network(*inputs), batch, recipe_named("standard"), limits)
+    losses = loss_of(network(*inputs), batch, EVALUATION, limits)
     return [float(losses.total), float(losses.l1)]
 
 

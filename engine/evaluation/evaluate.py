@@ -22,7 +22,6 @@ from engine.evaluation.material import Material, load_material, seconds_of
 from engine.evaluation.sound_measures import measure_sound, mel_distortion
 from engine.networks.ssrn import SSRN
 from engine.run.evaluation import Evaluation, SentenceMeasures
-from engine.run.recipe import recipe_named
 from engine.speech.sound_stream import PAUSE_SECONDS, SoundStream
 from engine.speech.speaker import Loaded, Networks, Speaker, join_networks
 from engine.speech.utterance import Utterance
@@ -137,7 +136,6 @@ class Evaluator:
             inference_network(checkpoint),
             self.material.held_out,
             Vocabulary(checkpoint.symbols, self._voice.settings.cleaner),
-            recipe_named(self._voice.settings.recipe),
             self._voice.settings.limits,
         )
 

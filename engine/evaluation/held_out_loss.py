@@ -14,7 +14,7 @@ from engine.data.clips import Clip, Limits
 from engine.evaluation.losses import LossParts, loss_of, split, weights_of
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
-from engine.run.recipe import Recipe
+from engine.run.recipe import EVALUATION
 from engine.text.vocabulary import Vocabulary
 
 
@@ -44,7 +44,6 @@ def held_out_loss(
     network: Text2Mel | SSRN,
     clips: Sequence[HeldOutClip],
     vocabulary: Vocabulary,
-    recipe: Recipe,
     limits: Limits,
 ) -> HeldOutLoss | None:
     """Predict held-out clips from their true frames, without dropout.
@@ -60,8 +59,8 @@ def held_out_loss(
     batch, losses, whole = _batch(clips, vocabulary), {}, None
     for clip, (_, part) in zip(clips, split(batch, len(clips)), strict=True):
         inputs = (part.text, part.mel) if isinstance(network, Text2Mel) else (part.mel,)
-        one = loss_of(network(*inputs), part, recipe, limits)
-        whole = one.weighted(*weights_of(part, batch, recipe)).plus(whole)
+        one = loss_of(network(*inputs), part, EVALUATION, limits)
+        whole = one.weighted(*weights_of(part, batch, EVALUATION)).plus(whole)
         losses[clip.clip.text] = float(one.total)
     total = float(_total(whole))
     return HeldOutLoss(total, losses) if np.isfinite([total, *losses.values()]).all() else None

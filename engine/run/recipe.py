@@ -79,6 +79,11 @@ def recipe_named(name: RecipeName) -> Recipe:
     )
 
 
+EVALUATION = recipe_named("standard")
+"""Whose loss is the held-out loss, whatever recipe trains: that of the BBC's counts the padding, so
+one could not be compared with the other."""
+
+
 def learning_rate(step: int, recipe: Recipe, optimizer_start_step: int = 0) -> float:
     """Return the learning rate of a *global* step (from 1).
 

@@ -19,7 +19,7 @@ from engine.networks.build import build_network
 from engine.networks.dropout import Rows, dropout_seed, random_numbers, uniform
 from engine.networks.specs import NetworkSpec
 from engine.networks.text2mel import Text2Mel
-from engine.run.recipe import Recipe, learning_rate
+from engine.run.recipe import EVALUATION, Recipe, learning_rate
 from engine.training.graphs import (
     TIMES_SEEN,
     CudaRecorder,
@@ -286,7 +286,8 @@ class Learner:
     def evaluate(self, batch: Batch) -> tuple[LossParts, Output]:
         """Return losses and output of a batch with the EMA weights, without dropout.
 
-        Where the memory is too small it is done in micro-batches too.
+        The losses are those of `EVALUATION`, whatever recipe trains. Where the memory is too small
+        it is done in micro-batches too.
         """
         self.network.eval()
         while True:
@@ -302,7 +303,7 @@ class Learner:
         total, outputs = None, []
         for _, part in split(batch, self._evaluation_splits):
             losses, output = self._evaluate_batch(part)
-            total = losses.weighted(*weights_of(part, batch, self.recipe)).plus(total)
+            total = losses.weighted(*weights_of(part, batch, EVALUATION)).plus(total)
             outputs.append(output)
         assert total is not None
         joined = (torch.cat(tensors) for tensors in zip(*outputs, strict=True))
@@ -313,7 +314,7 @@ class Learner:
         weights = {name: tensor.to(self.precision) for name, tensor in averaged.items()}
         inputs = (batch.text, batch.mel) if isinstance(self.network, Text2Mel) else (batch.mel,)
         output = functional_call(self.network, weights, inputs)
-        return loss_of(output, batch, self.recipe, self._limits), output
+        return loss_of(output, batch, EVALUATION, self._limits), output
 
     def _update_ema(self, step: int, skip: Tensor) -> None:
         """Move the EMA towards the weights, unless the step is to `skip`."""

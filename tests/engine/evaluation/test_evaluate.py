@@ -100,8 +100,9 @@ def test_an_ssrn_resynthesises_held_out_recordings(tmp_path):
         }  # fmt: skip
 
 
+@pytest.mark.parametrize("recipe", ["standard", "bbc"])
 @pytest.mark.parametrize("network", ["text2mel", "ssrn"])
-def test_the_held_out_loss_is_that_of_training(make_voice, tmp_path, network):
+def test_the_held_out_loss_is_that_of_training_by_any_recipe(make_voice, tmp_path, network, recipe):
     ids = [path.stem for path in sorted((SPEECH / "wavs").iterdir())][:2]
     voice = make_voice(ssrn=0, held_out=tuple(ids), limits=Limits(180, 4_000), sentences=("Go.",))
     corpus = usable_clips(scan_corpus(SPEECH), voice.vocabulary, voice.settings.limits)
@@ -116,7 +117,7 @@ def test_the_held_out_loss_is_that_of_training(make_voice, tmp_path, network):
     ).gather(np.array(numbers)).to(torch.device("cpu"))  # fmt: skip
     checkpoint = load_checkpoint(voice.newest(network).path)
     learner = Learner(
-        checkpoint.spec, recipe_named("standard"), device=torch.device("cpu"),
+        checkpoint.spec, recipe_named(recipe), device=torch.device("cpu"),
         precision=torch.float32, seed=1, limits=voice.settings.limits,
     )  # fmt: skip
     learner.restore(checkpoint)
