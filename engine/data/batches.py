@@ -128,6 +128,7 @@ class BatchSource:
         self._magnitudes = magnitudes
         self._clips = np.asarray([*texts], dtype=np.int64)
         self._lengths = np.asarray([store.coarse_frames(i) for i in texts], dtype=np.float64)
+        self._longest = self._lengths.max(initial=0)
         self._batch_size = min(batch_size, len(texts))
         self._crop_frames = crop_frames
         self._tempo = tempo
@@ -225,10 +226,11 @@ class BatchSource:
                 return rng.integers((coarse - crop) * r + 1) + np.arange(0, crop * r, r)
         elif rng is not None and self._tempo and not self._magnitudes:
             # None gets longer than the longest, for which the memory was tried.
-            slowest = max(1 - self._tempo, coarse / self._lengths.max())
+            slowest = max(1 - self._tempo, coarse / self._longest)
             pace = r * rng.uniform(slowest, 1 + self._tempo)
             # Those behind the last coarse frame may pad.
-            return np.arange(rng.uniform(0, r), (coarse - 1) * r + 1, pace).astype(np.int64)
+            end = (coarse - 1) * r + 1
+            return np.arange(rng.uniform(0, min(r, end)), end, pace).astype(np.int64)
         return np.arange(0, coarse * r, r)
 
     def _order_of_epoch(self, epoch: int) -> NDArray[np.int64]:
