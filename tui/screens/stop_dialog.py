@@ -51,6 +51,10 @@ class StopDialog(InputDialog[StopAt | SetBudget]):
         self._snapshot = snapshot
         self.on_input_changed()
 
+    def on_mount(self) -> None:
+        # An empty answer is no change of the input.
+        self._read()
+
     def on_input_changed(self) -> None:
         self._read()
 
