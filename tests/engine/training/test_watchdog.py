@@ -127,7 +127,7 @@ def test_a_run_says_where_it_hangs_and_goes_on(make_voice, training, monkeypatch
         return make_step(learner, batch, step)
 
     monkeypatch.setattr(Learner, "step", hang)
-    for name, value in (("MIN_SECONDS", 0.02), ("_POLL_SECONDS", 0.01)):
+    for name, value in (("MIN_SECONDS", 2.0), ("_POLL_SECONDS", 0.01)):
         monkeypatch.setattr(f"engine.training.watchdog.{name}", value)
     voice = make_voice()
     session = training.start(voice, "8")
