@@ -1,7 +1,6 @@
 """A voice that can speak: its Text2Mel and SSRN with the settings that they need."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import chain
 
@@ -20,7 +19,6 @@ from engine.checkpoints.checkpoint import (
 from engine.checkpoints.state import STATE_FILE
 from engine.choices import NetworkName, SynthesisName
 from engine.errors import InputError
-from engine.machine.device import compute_on_one_thread, usable_cores
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.run.sample import StepChoice
@@ -74,10 +72,9 @@ class Speaker:
             text: what to say; the BBC's synthesis speaks it line by line.
             synthesis: ours, until the end of the text, or that of the BBC's code.
             cancelled: polled between frames.
-            on_sound: takes the waveform piece by piece, each as soon as it is made; called from
-                another thread with `all_cores`.
-            all_cores: whether SSRN and vocoder may share their work among the cores, beside
-                Text2Mel; what a frame takes of that is too little to be shared.
+            on_sound: takes the waveform piece by piece, each as soon as it is made.
+            all_cores: whether SSRN and vocoder may share their work among the cores; what a frame
+                takes of Text2Mel is too little for that.
 
         Raises:
             InputError: the text has nothing that the voice can speak.
@@ -108,26 +105,14 @@ class Speaker:
         vocoder = VocoderSettings(self.settings.sharpening)
         audio = self.settings.audio
         threads = threads_for_sound(self.ssrn, audio, len(every)) if all_cores else 1
-        on_cpu = self.text2mel.text_encoder.embedding.weight.device.type == "cpu"
-        aside = all_cores and on_cpu and usable_cores() >= 2
-        sound = ThreadPoolExecutor(1, initializer=compute_on_one_thread)
-        try:
-            for sentences in split:
-                stream = SoundStream(self.ssrn, audio, vocoder, on_sound, threads)
-                parts: list[Spoken] = []
-                made: list[Future[None]] = []
-                while len(parts) < len(sentences):
-                    mel, spoken = next(pieces)
-                    if aside:
-                        made.append(sound.submit(stream.add, mel, last=spoken is not None))
-                    else:
-                        stream.add(mel, last=spoken is not None)
-                    parts += filter(None, (spoken,))
-                for one in made:
-                    one.result()
-                yield self._utterance(parts, stream.waveform, stream.magnitude)
-        finally:
-            sound.shutdown(cancel_futures=True)
+        for sentences in split:
+            stream = SoundStream(self.ssrn, audio, vocoder, on_sound, threads)
+            parts: list[Spoken] = []
+            while len(parts) < len(sentences):
+                mel, spoken = next(pieces)
+                stream.add(mel, last=spoken is not None)
+                parts += filter(None, (spoken,))
+            yield self._utterance(parts, stream.waveform, stream.magnitude)
 
     def _speak_as_bbc(self, text: str, cancelled: Callable[[], bool]) -> Utterance:
         """Speak a text line by line as the BBC's code does, and make it sound at once."""
