@@ -26,7 +26,7 @@ _LENGTH_BLUR = 0.1
 # Batches made ahead of the step that takes them.
 _AHEAD = 4
 
-_Picks = Sequence[NDArray[np.int64]]
+_Indices = Sequence[NDArray[np.int64]]
 """The frame of a clip that each coarse frame is taken from, `(T,)` for each clip of a batch."""
 
 
@@ -120,7 +120,7 @@ class BatchSource:
             batch_size: clips in a batch.
             crop_frames: with magnitudes, take random pieces of so many coarse frames; None takes
                 whole clips.
-            tempo: without magnitudes, play clips up to this share faster or slower.
+            tempo: without magnitudes, play batches up to this share faster or slower.
             seed: of all that is random.
         """
         self._store = store
@@ -128,10 +128,9 @@ class BatchSource:
         self._magnitudes = magnitudes
         self._clips = np.asarray([*texts], dtype=np.int64)
         self._lengths = np.asarray([store.coarse_frames(i) for i in texts], dtype=np.float64)
-        self._longest = self._lengths.max(initial=0)
         self._batch_size = min(batch_size, len(texts))
         self._crop_frames = crop_frames
-        self._tempo = tempo
+        self._tempo = 0.0 if magnitudes else tempo
         self._seed = seed
         self.resident: ResidentFrames | None = None
         """The features on the device, which gathers batches itself; see `keep_on`."""
@@ -155,12 +154,14 @@ class BatchSource:
         """Return the batch of a global step (from 1)."""
         epoch, place = divmod(step - 1, self.batches_per_epoch)
         rng = np.random.default_rng((self._seed, 1, step, *self._salt))
-        return self.gather(self._epoch_order(epoch)[place], rng)
+        pace = rng.uniform(1 - self._tempo, 1 + self._tempo) if self._tempo else 1.0
+        return self.gather(self._epoch_order(epoch)[place], rng, pace)
 
     def longest(self) -> Batch:
         """Return a batch of the longest clips, which takes the most memory of all."""
         order = np.argsort(-self._lengths, kind="stable")[: self._batch_size]
-        return self.gather(self._clips[order], np.random.default_rng(self._seed))
+        rng = np.random.default_rng(self._seed) if self._magnitudes else None
+        return self.gather(self._clips[order], rng, 1 - self._tempo)
 
     def keep_on(self, device: torch.device) -> None:
         """Have batches gathered on a GPU from now on, if it has room for the features to spare."""
@@ -173,65 +174,70 @@ class BatchSource:
                 raise
             _log.info("no room for the features on %s: %s", device, error)
 
-    def gather(self, clips: NDArray[np.int64], rng: np.random.Generator | None = None) -> Batch:
-        """Pad the clips with these numbers together; with `rng`, cropped or at another tempo."""
-        picks = [self._frames_of(int(i), rng) for i in clips]
+    def gather(
+        self, clips: NDArray[np.int64], rng: np.random.Generator | None = None, pace: float = 1.0
+    ) -> Batch:
+        """Pad the clips with these numbers together; above a pace of 1 they are faster.
+
+        With `rng`, SSRN's are cropped, and Text2Mel's begin at any of the first frames.
+        """
+        indices = [self._frame_indices(int(i), rng, pace) for i in clips]
         texts = [self._texts[int(i)] for i in clips]
         text = np.zeros((len(clips), max(map(len, texts))), np.int64)
         for row, symbols in enumerate(texts):
             text[row, : len(symbols)] = symbols
         given = self._places if self.resident else self._features
-        mel, magnitude = given(clips, picks)
+        mel, magnitude = given(clips, indices)
         return Batch(
             torch.from_numpy(text),
             torch.tensor([len(t) for t in texts]),
             torch.from_numpy(mel),
-            torch.tensor([*map(len, picks)]),
+            torch.tensor([*map(len, indices)]),
             None if magnitude is None else torch.from_numpy(magnitude),
             self.resident,
         )
 
     def _features(
-        self, clips: NDArray[np.int64], picks: _Picks
+        self, clips: NDArray[np.int64], indices: _Indices
     ) -> tuple[NDArray[np.float16], NDArray[np.float16] | None]:
-        """The mels, and perhaps the magnitudes, of what is picked of clips."""
-        audio, rows, frames = self._store.audio, len(clips), max(map(len, picks))
+        """The mels, and perhaps the magnitudes, of frames of clips."""
+        audio, rows, frames = self._store.audio, len(clips), max(map(len, indices))
         mel = np.zeros((rows, frames, audio.n_mels), np.float16)
         magnitude, r = None, audio.reduction
         if self._magnitudes:
             magnitude = np.zeros((rows, frames * r, audio.n_bins), np.float16)
-        for row, (i, picked) in enumerate(zip(clips, picks, strict=True)):
-            mel[row, : len(picked)] = self._store.mel(int(i))[picked]
+        for row, (i, chosen) in enumerate(zip(clips, indices, strict=True)):
+            mel[row, : len(chosen)] = self._store.mel(int(i))[chosen]
             if magnitude is not None:
-                fine = self._store.magnitude(int(i))[picked[0] : picked[-1] + r]
+                fine = self._store.magnitude(int(i))[chosen[0] : chosen[-1] + r]
                 magnitude[row, : len(fine)] = fine
         return mel, magnitude
 
-    def _places(self, clips: NDArray[np.int64], picks: _Picks) -> tuple[NDArray[np.int64], None]:
-        """Where `ResidentFrames` has what is picked of clips."""
-        places = np.zeros((len(clips), max(map(len, picks))), np.int64)
-        for row, (i, picked) in enumerate(zip(clips, picks, strict=True)):
-            places[row, : len(picked)] = 1 + self._store.spans[i, 0] + picked
+    def _places(
+        self, clips: NDArray[np.int64], indices: _Indices
+    ) -> tuple[NDArray[np.int64], None]:
+        """Where `ResidentFrames` has frames of clips."""
+        places = np.zeros((len(clips), max(map(len, indices))), np.int64)
+        for row, (i, chosen) in enumerate(zip(clips, indices, strict=True)):
+            places[row, : len(chosen)] = 1 + self._store.spans[i, 0] + chosen
         return places, None
 
-    def _frames_of(self, clip: int, rng: np.random.Generator | None) -> NDArray[np.int64]:
+    def _frame_indices(
+        self, clip: int, rng: np.random.Generator | None, pace: float
+    ) -> NDArray[np.int64]:
         """The frames from which the coarse frames of a clip are taken, `(T,)`.
 
-        Every `reduction`-th, from the first on. With `rng` a crop may begin at any frame, and where
-        the tempo changes, the frames are those nearest to where others would fall.
+        Every `reduction`-th, from the first on. A crop begins at any frame; at another pace the
+        frames lie evenly further apart or closer together, rounded down.
         """
         coarse, r = self._store.coarse_frames(clip), self._store.audio.reduction
-        if rng is not None and self._magnitudes and self._crop_frames is not None:
-            if (crop := self._crop_frames) < coarse:
-                return rng.integers((coarse - crop) * r + 1) + np.arange(0, crop * r, r)
-        elif rng is not None and self._tempo and not self._magnitudes:
-            # None gets longer than the longest, for which the memory was tried.
-            slowest = max(1 - self._tempo, coarse / self._longest)
-            pace = r * rng.uniform(slowest, 1 + self._tempo)
-            # Those behind the last coarse frame may pad.
-            end = (coarse - 1) * r + 1
-            return np.arange(rng.uniform(0, min(r, end)), end, pace).astype(np.int64)
-        return np.arange(0, coarse * r, r)
+        crop = self._crop_frames if self._magnitudes else None
+        if rng is not None and crop is not None and crop < coarse:
+            return rng.integers((coarse - crop) * r + 1) + np.arange(0, crop * r, r)
+        # Frames after the last coarse one may be padding.
+        end = (coarse - 1) * r + 1
+        first = rng.uniform(0, min(r, end)) if rng is not None and self._tempo else 0.0
+        return np.arange(first, end, r * pace).astype(np.int64)
 
     def _order_of_epoch(self, epoch: int) -> NDArray[np.int64]:
         """Clip numbers of the epoch's batches, `(batches, batch_size)`."""

@@ -50,8 +50,9 @@ class Recipe:
     """Share of the frames hidden from Text2Mel's audio encoder while training, so that it
     learns to attend to the text and not to copy the frame before."""
     tempo: float = 0.0
-    """Text2Mel hears each clip up to this share faster or slower, at random: the same recordings
-    then differ each time, and are learned by heart later."""
+    """Text2Mel hears each batch up to this share faster or slower, at random: the same recordings
+    then differ each time, and overfitting starts later. All clips of a batch share a tempo, which
+    pads none of them further."""
 
 
 def recipe_named(name: RecipeName) -> Recipe:
@@ -80,8 +81,8 @@ def recipe_named(name: RecipeName) -> Recipe:
 
 
 EVALUATION = recipe_named("standard")
-"""Whose loss is the held-out loss, whatever recipe trains: that of the BBC's counts the padding, so
-one could not be compared with the other."""
+"""The held-out loss always uses this recipe, so that recipes can be compared: the BBC's own loss
+also averages over padding."""
 
 
 def learning_rate(step: int, recipe: Recipe, optimizer_start_step: int = 0) -> float:
