@@ -35,7 +35,7 @@ class RankLostError(EngineError):
 
 
 def explain(error: BaseException, log: Path) -> str:
-    """Say what failed, and where to read more of what nobody foresaw."""
+    """Say what failed and, for an unexpected error, which log has the traceback."""
     if isinstance(error, VoicecoachError):
         return str(error)
     return f"{type(error).__name__}: {error}; {log} says where."

@@ -30,7 +30,11 @@ _ADDRESS = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s()]+", re.IGNORECASE)
 
 _UsageError: Any = typer.BadParameter.__mro__[1]
 # What typer's parsers say of numbers.
-_PARSERS_WORDS = (("not a valid int", "not a whole number"), ("not a valid float", "not a number"))
+_PARSERS_WORDS = (
+    ("not a valid int range", "not a whole number"),
+    ("not a valid int", "not a whole number"),
+    ("not a valid float", "not a number"),
+)
 
 
 class Commands(TyperGroup):

@@ -1,4 +1,4 @@
-"""Train one network by one recipe from a voice, and print its held-out loss as time goes by.
+"""Train one network by one recipe from a voice, and print its held-out loss over time.
 
 For races of recipes at equal time: every tenth clip is held out, the loss is the standard
 recipe's whatever recipe trains, and time is the processor's, so that two races may run side by
@@ -6,7 +6,7 @@ side. What was learned is left as a voice, for `voicecoach evaluate` and `intell
 """
 
 import argparse
-import ast
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import fields, replace
@@ -35,17 +35,19 @@ ROWS = 20
 
 def read_changes(given: Sequence[str]) -> dict[str, object]:
     """Read `tempo=0.2` and the like as fields of `Recipe`; InputError for what is none."""
-    known, changes = {one.name for one in fields(Recipe)}, {}
+    known, changes = {one.name for one in fields(Recipe)} - {"name"}, {}
     for text in given:
         name, _, value = text.partition("=")
         if name not in known:
             raise InputError(f"--set {text}: a recipe has no {name!r}; it has {sorted(known)}")
         try:
-            changes[name] = ast.literal_eval(value)
-        except (SyntaxError, ValueError) as error:
-            raise InputError(
-                f"--set {text}: {value!r} is no number, None, True or False"
-            ) from error
+            changes[name] = json.loads(
+                {"True": "true", "False": "false", "None": "null"}.get(value, value)
+            )
+        except ValueError:
+            changes[name] = value
+        if not isinstance(changes[name], int | float | None):
+            raise InputError(f"--set {text}: {value!r} is no number, None, True or False")
     return changes
 
 
@@ -110,23 +112,23 @@ def race(
     )
     learner.restore(base)
     batches = batches_of([i for i in clips if i not in held_out])
-    judged = batches_of(held_out).gather(np.array(held_out)).to(device)
-    sums, begun = [], process_time()
+    held_out_batch = batches_of(held_out).gather(np.array(held_out)).to(device)
+    sums, start = [], process_time()
     spent_judging = 0.0
-    for made in range(1, max_steps + 1):
-        step = base.step + made
+    for done in range(1, max_steps + 1):
+        step = base.step + done
         sums.append(float(learner.step(batches.batch(step).to(device), step).total))
-        spent = process_time() - begun - spent_judging
-        ends = made == max_steps or spent >= max_seconds
-        if ends or made % max(1, max_steps // ROWS) == 0:
+        spent = process_time() - start - spent_judging
+        ends = done == max_steps or spent >= max_seconds
+        if ends or done % max(1, max_steps // ROWS) == 0:
             yield (
-                made,
+                done,
                 spent,
                 float(np.mean(sums)),
-                held_out_losses(learner, judged, settings.limits),
+                held_out_losses(learner, held_out_batch, settings.limits),
             )
             sums.clear()
-            spent_judging = process_time() - begun - spent
+            spent_judging = process_time() - start - spent
         if ends:
             break
     state = learner.live_state()
@@ -155,7 +157,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True, help="the voice to make")
     parser.add_argument("--network", choices=networks, default="text2mel")
     parser.add_argument("--recipe", choices=("standard", "bbc"), default="standard")
-    parser.add_argument("--set", nargs="*", default=[], metavar="NAME=VALUE", help="of the recipe")
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="override its settings"
+    )
     parser.add_argument("--dropout", type=float, help="the source's unless given")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--precision", choices=("bf16", "fp32"), default="bf16")
@@ -163,6 +167,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="or so many seconds")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
+    if options.steps < 1 or options.seconds <= 0:
+        parser.error("--steps and --seconds must be more than 0")
     torch.set_num_threads(options.threads)
     try:
         recipe = replace(recipe_named(options.recipe), **read_changes(options.set))

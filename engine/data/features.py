@@ -49,7 +49,7 @@ _IF_CANCELLED = "The features were not completed."
 _MAX_INDEX_BYTES = 2**28
 # Bytes of numbers whose checksum is computed at a time.
 _BLOCK = 2**22
-# Bytes of features, the magnitudes of an hour of speech, that are verified at every start.
+# Larger sections (an hour of magnitudes) are verified once, not at every start.
 _MANY_BYTES = 2**29
 # A recording this many times longer than the limit is not decoded to see what trimming leaves.
 _HOPELESS = 4
@@ -273,8 +273,8 @@ class _Builder:
     def _load(self, path: Path, magnitudes: bool, verified: set[str]) -> FeatureIndex | None:
         """Read the index of a cache; None where there is none or the cache is damaged.
 
-        `verified` are checksums of what was verified since the file changed: what is large is then
-        taken to be as it was, for reading the magnitudes of many hours takes a minute.
+        `verified` are checksums already verified since the file last changed: large sections are
+        then not read again, as the magnitudes of many hours take a minute.
         """
         key = path.stem
         try:

@@ -37,8 +37,8 @@ class ResidentFrames:
         """
         if self._magnitude is None:
             return None
-        following = torch.arange(self._reduction, device=places.device)
-        fine = (places[..., None] + following) * (places > 0)[..., None]
+        offsets = torch.arange(self._reduction, device=places.device)
+        fine = (places[..., None] + offsets) * (places > 0)[..., None]
         return F.embedding(fine.flatten(1), self._magnitude).float()
 
 

@@ -9,7 +9,14 @@ from engine.machine.torchrun import Place, place
 from engine.run.options import TrainOptions
 from engine.voice.folder import Voice
 
-__all__ = ["Place", "place", "run_rank", "usable_gpus", "without_source"]
+__all__ = ["Place", "cores_for_processes", "place", "run_rank", "usable_gpus", "without_source"]
+
+
+def cores_for_processes() -> int:
+    """Return how many processes may compute at once on this machine's or container's CPU."""
+    from engine.machine.device import usable_cores
+
+    return max(1, int(usable_cores()))
 
 
 def usable_gpus() -> int:

@@ -175,7 +175,7 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         devices = self.device.split(",")
-        # One of them twice would be trained on as if there were two.
+        # The same device twice would count as two.
         if "" in devices or len({*devices}) < len(devices) or len(devices) > 1 + self.both:
             raise InputError(
                 f"--device is {self.device!r}; name one device, or two with --network both, such "

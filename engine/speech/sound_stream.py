@@ -104,7 +104,7 @@ class SoundStream:
             self._on_sound(samples)
 
 
-# Sentences from which on the trial, as long as one of them, may save more than it costs; estimated.
+# Below this many sentences the trial costs more than it saves; an estimate.
 _WORTH_A_TRIAL = 8
 # How many threads are worth it, by the size of the network.
 _threads_tried: dict[SSRNSpec | None, int] = {}
@@ -113,7 +113,7 @@ _threads_tried: dict[SSRNSpec | None, int] = {}
 def threads_for_sound(ssrn: SSRN | None, audio: AudioSpec, sentences: int) -> int:
     """Return how many threads a stream is worth on this machine, by a trial once in a process.
 
-    Fewer than eight sentences are not worth the trial: without one they get a single thread.
+    Few sentences are not worth the trial: without one they get a single thread.
     Half of the cores stay free: threads that share work wait for each other wherever another
     process takes a core from one of them, and are then slower than one alone.
     """

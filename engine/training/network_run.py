@@ -88,8 +88,8 @@ class NetworkRun:
         """Why it cannot be asked for once more."""
         title = NETWORK_TITLES[self.network]
         if self.error is not None:
-            return f"{title} has failed; only another run can train it again"
-        return f"{title} is in this run already; change its stop to train on"
+            return f"{title} failed; start a new run to train it again"
+        return f"{title} is already part of this run; set a later stop to continue"
 
     def ask_early(self, command: StopAt) -> None:
         """Store a stop that is asked for before its first step."""

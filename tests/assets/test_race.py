@@ -4,7 +4,6 @@ import pytest
 import race
 from paths import DEMO_VOICE, SLT
 
-from engine.run.recipe import recipe_named
 from engine.voice.folder import Voice
 
 pytestmark = pytest.mark.slow
@@ -29,10 +28,15 @@ def test_a_race_prints_held_out_losses_and_leaves_a_voice(network, base, tmp_pat
 
 
 def test_a_race_with_a_setting_that_there_is_not_is_refused(tmp_path, capsys):
-    for wrong in ("temp=0.2", "tempo=fast", "tempo"):
+    for wrong in ("temp=0.2", "tempo=fast", "tempo", "batch_size=[16]", "name=1"):
         out = tmp_path / "race"
         assert race.main([str(SLT), f"--from={DEMO_VOICE}", f"--out={out}", "--set", wrong]) == 2
         assert capsys.readouterr().err.startswith(f"race.py: --set {wrong}: ")
         assert not out.exists()
-    assert race.read_changes(["ema_decay=None"]) == {"ema_decay": None}
-    assert recipe_named("standard").tempo == 0.2
+    assert race.read_changes(["ema_decay=None", "masked=False", "tempo=0.1"]) == {
+        "ema_decay": None,
+        "masked": False,
+        "tempo": 0.1,
+    }
+    with pytest.raises(SystemExit, match="2"):
+        race.main([str(SLT), f"--from={DEMO_VOICE}", f"--out={out}", "--steps", "0"])

@@ -78,6 +78,11 @@ def test_the_version_is_that_of_the_package() -> None:
         (["train", "nowhere", "--checkpoint-every", "0"], "--checkpoint-every is 0"),
         (["train", "nowhere", "--stop-at", "24:00"], "'24:00' is not a time of day"),
         (["train", "nowhere", "--dropout", "x"], "for '--dropout': 'x' is not a number"),
+        (
+            ["bench", "--rounds", "x"],
+            "Invalid value for '--rounds': 'x' is not a whole number (see",
+        ),
+        (["train", "x", "--checkpoint-every", "x"], "every': 'x' is not a whole number (see"),
         (["check", "nowhere", "--price", "x"], "--price is 'x'; give US dollars an hour"),
         (["say", "hi", "--voice", "x", "--show-text", "--out", "y"], "--show-text only prints"),
         (["demo", "--stop-at", "0"], "must be more than 0"),

@@ -19,7 +19,7 @@ from engine.attach.client import RemoteSession
 from engine.errors import InputError, RankLostError, VoicecoachError
 from engine.files import open_private
 from engine.formatting import plural
-from engine.jobs.ranks import Place, run_rank, usable_gpus, without_source
+from engine.jobs.ranks import Place, cores_for_processes, run_rank, usable_gpus, without_source
 from engine.run.options import TrainOptions
 from tui.process.background import open_front
 from tui.process.headless import train_headless
@@ -82,7 +82,7 @@ def processes_for(gpus: str, device: str) -> int:
     if device == "cpu":
         if gpus == "auto":
             raise InputError("--gpus auto counts GPUs; with --device cpu give a number.")
-        cores = len(os.sched_getaffinity(0))
+        cores = cores_for_processes()
         if int(gpus) > cores:
             raise InputError(
                 f"--gpus is {gpus}, but this machine has {plural(cores, 'CPU core')}; give --gpus "

@@ -126,7 +126,7 @@ class RunScreen(SampleActions):
             self.app.screen.show(snapshot)
 
     def _choose_busiest(self, run: Snapshot) -> None:
-        """Begin with the network that trains, where the other one was at its stop before."""
+        """At first, show the network that still trains if the other is already at its stop."""
         was_there = run.step == run.first_step or not self._phases
         if self._network is None and was_there and run.busiest is not run:
             self._network = run.busiest.network

@@ -134,7 +134,7 @@ def test_one_that_is_in_the_run_already_is_not_trained_next(make_voice, training
     session = training.start(make_voice(text2mel=5, ssrn=2), "+1", attended=True)
     training.until(session, all_at_stop)
     session.send(TrainNext("text2mel"))
-    training.until(session, lambda s: "Text2Mel is in this run already" in s.events[-1].text)
+    training.until(session, lambda s: "Text2Mel is already part of this run" in s.events[-1].text)
     session.send(Finish())
     assert training.end(session).step == 6
 

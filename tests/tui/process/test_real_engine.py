@@ -215,7 +215,8 @@ def test_a_machine_that_is_taken_away_ends_with_75(
         else:
             for name, seconds in SPOT_SECONDS.items():
                 monkeypatch.setattr(name, seconds)
-            done = train_here("--voice", str(runs.voice), *CPU, *options)
+            # Without a notice it is to end all the same.
+            done = train_here("--voice", str(runs.voice), *CPU, *options, "--stop-at", "5m")
             code = done.exit_code
             assert "interrupted (AWS terminates this machine): saved at step " in done.output
         taking.result()
