@@ -188,8 +188,8 @@ def test_too_little_memory_is_found_before_the_first_step(make_voice, training, 
     asked, frames = with_room_for(monkeypatch, 6), []
     gather = BatchSource.gather
 
-    def watched(source, clips, rng=None):
-        made = gather(source, clips, rng)
+    def watched(source, *given):
+        made = gather(source, *given)
         frames.append(int(made.frame_lengths.sum()))
         return made
 
