@@ -1,8 +1,10 @@
 """What the keys ask of the run."""
 
+import asyncio
+
 import pytest
 from check_reports import BROKEN
-from fake_session import SENTENCE, preparing, training
+from fake_session import SENTENCE, judged, preparing, training
 from seeing import opened
 
 from engine.run.commands import (
@@ -142,3 +144,17 @@ async def test_the_palette_finds_every_key():
             await run.press("enter")
         await run.pause()
         assert run.sent == [SaveCheckpoint()]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("key", ["s", "e", "q", "v", "w", "k", "b", "n", "question_mark"])
+async def test_the_run_is_followed_while_a_screen_opens_and_closes(key):
+    async with opened(judged(check=BROKEN)) as run:
+        for pressed in (key, "escape"):
+            press = asyncio.ensure_future(run.pilot.press(pressed))
+            for _ in range(60):
+                await asyncio.sleep(0)
+                run.session.change(step=run.session.current.step + 1)
+                run.app.poll()
+            await press
+        await run.until(lambda: run.at_home)

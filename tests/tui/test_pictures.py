@@ -1,6 +1,5 @@
 """Pictures of the screen; `pytest --snapshot-update` takes them anew, to be looked at."""
 
-import asyncio
 import math
 from dataclasses import replace
 
@@ -126,12 +125,8 @@ def test_scene(snap_compare, scene, size, keys):
         for field in pilot.app.screen.query(Input):
             field.cursor_blink = False
         pilot.app.poll()
-        # The bottom line, and all colours of another theme, are drawn a turn or two later:
-        # `pause` awaits the queues of the widgets, and not the app's own.
+        # The bottom line, and all colours of another theme, are drawn a turn or two later.
         for _ in range(4):
-            handled = asyncio.Event()
-            pilot.app.call_later(handled.set)
-            await handled.wait()
             await pilot.pause()
 
     app = app_on(FakeSession(SCENES[scene]()), ascii_only="ascii" in keys)

@@ -59,6 +59,8 @@ class TextDialog(Dialog[Answer]):
         super().__init__()
         self._field = field
         self._meaning = Static("", markup=False)
+        # It scrolls; the keys stay with the field.
+        self._box = VerticalScroll(self._meaning, id="meaning", can_focus=False)
         self._hints = [Static(hint, classes="hint", markup=False) for hint in self.HINTS]
 
     def compose(self) -> ComposeResult:
@@ -67,8 +69,7 @@ class TextDialog(Dialog[Answer]):
             if self.FIRST:
                 yield Static(self.FIRST, classes="hint")
             yield self._field
-            # It scrolls; the keys stay with the field.
-            yield VerticalScroll(self._meaning, id="meaning", can_focus=False)
+            yield self._box
             yield from self._hints
             yield Static(self.KEYS, classes="hint")
 
@@ -79,14 +80,13 @@ class TextDialog(Dialog[Answer]):
 
     def action_scroll_meaning(self, pages: int) -> None:
         """Turn a page of what the text means."""
-        box = self.query_one("#meaning")
-        box.scroll_relative(y=pages * box.size.height, animate=False)
+        self._box.scroll_relative(y=pages * self._box.size.height, animate=False)
 
     def say(self, words: str | Content, *, trouble: bool = False) -> None:
         """Say what the text means, or what is wrong with it; only what changes is drawn anew."""
         if words != self._meaning.content:
             self._meaning.update(words)
-            self.query_one("#meaning").set_class(trouble, "-trouble")
+            self._box.set_class(trouble, "-trouble")
             # A complaint names the hints itself.
             for hint in self._hints:
                 hint.display = not trouble

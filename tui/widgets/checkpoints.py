@@ -1,12 +1,12 @@
 """The checkpoints on disk, and why each is kept."""
 
 from rich.text import Text
-from textual.widgets import DataTable
 
 from engine.choices import NETWORK_TITLES
 from engine.run.evaluation import BestBy, CheckpointScores
 from engine.run.sample import KeptCheckpoint
 from tui import formatting
+from tui.widgets.table import Table
 
 _BEST_BY: dict[BestBy, str] = {
     "held-out": "held-out",
@@ -22,7 +22,7 @@ def best_words(checkpoint: KeptCheckpoint) -> str:
     return f"★ {words}" if checkpoint.best else words
 
 
-class Checkpoints(DataTable[Text]):
+class Checkpoints(Table):
     """A table of checkpoints, the newest on top: what was measured of each, and why it is kept."""
 
     BORDER_TITLE = "checkpoints"
@@ -31,10 +31,6 @@ class Checkpoints(DataTable[Text]):
         super().__init__(id="checkpoints", classes="panel", cursor_type="none", zebra_stripes=False)
         self._shown: tuple[tuple[KeptCheckpoint, ...], tuple[CheckpointScores, ...]] | None = None
 
-    def on_mount(self) -> None:
-        for title in ("step", "network", "held-out", "misread", "kept as"):
-            self.add_column(title)
-
     def show(
         self, checkpoints: tuple[KeptCheckpoint, ...], scores: tuple[CheckpointScores, ...]
     ) -> None:
@@ -42,15 +38,18 @@ class Checkpoints(DataTable[Text]):
         if (checkpoints, scores) == self._shown:
             return
         self._shown = checkpoints, scores
-        self.clear()
         misread = {(one.network, one.step): f"{one.misread} of {one.sentences}" for one in scores}
         newest = {one.network: one for one in checkpoints}
         newest_first = sorted(checkpoints, key=lambda one: (one.network, one.step), reverse=True)
-        for one in newest_first:
-            is_newest = newest[one.network] is one
-            self.add_row(
-                *_cells(one, misread.get((one.network, one.step), ""), is_newest=is_newest)
+        rows = [
+            _cells(
+                one,
+                misread.get((one.network, one.step), ""),
+                is_newest=newest[one.network] is one,
             )
+            for one in newest_first
+        ]
+        self.fill(rows, ("step", "network", "held-out", "misread", "kept as"))
 
 
 def _cells(one: KeptCheckpoint, misread: str, *, is_newest: bool) -> list[Text]:

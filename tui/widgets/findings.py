@@ -9,13 +9,12 @@ from rich.style import Style
 from rich.text import Text
 from textual.color import Color
 from textual.content import Content
-from textual.coordinate import Coordinate
-from textual.widgets import DataTable
 
 from engine.check.report import CheckReport, Finding, in_order
 from engine.data.metadata import LEFT_OUT, shown
 from engine.formatting import printable
 from tui.reports import check_words as words
+from tui.widgets.table import Table
 
 _MAX = 1000
 """Rows: a table of many thousands takes seconds to fill."""
@@ -27,7 +26,7 @@ _Identity = tuple[str, str, int | None, str, str]
 _COLOURS = {"error": "error", "warning": "warning", "note": "quiet"}
 
 
-class Findings(DataTable[Text]):
+class Findings(Table):
     """One finding a row: severity, line, clip, kind and figure."""
 
     BORDER_TITLE = "findings"
@@ -67,9 +66,7 @@ class Findings(DataTable[Text]):
             self._list(chosen)
         elif changed:
             # In their places, so that the list does not jump.
-            for row, finding in enumerate(self._listed):
-                for column, cell in enumerate(self._cells(finding)):
-                    self.update_cell_at(Coordinate(row, column), cell, update_width=True)
+            self.change([self._cells(finding) for finding in self._listed])
 
     def _in_order(self, report: CheckReport, before: list[Finding]) -> list[Finding]:
         """The findings to list: those of a clip that was left out meanwhile stay in their place."""
@@ -86,10 +83,7 @@ class Findings(DataTable[Text]):
     def _list(self, chosen: Finding | None) -> None:
         place = self.cursor_row
         self._share_width()
-        self.clear(columns=True)
-        self.add_columns("", "", "", "", "")
-        for finding in self._listed:
-            self.add_row(*self._cells(finding))
+        self.fill([self._cells(finding) for finding in self._listed])
         there = {_identity(one): row for row, one in enumerate(self._listed)}
         row = there.get(_identity(chosen)) if chosen else None
         last = max(0, len(self._listed) - 1)

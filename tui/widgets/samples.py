@@ -4,8 +4,6 @@ from pathlib import Path
 
 from rich.text import Text
 from textual.content import Content
-from textual.coordinate import Coordinate
-from textual.widgets import DataTable
 
 from engine.choices import NETWORK_TITLES, NetworkName
 from engine.formatting import printable
@@ -16,6 +14,7 @@ from tui.audio.sound_card import PlayerStatus
 from tui.widgets.axes import step_labels
 from tui.widgets.checkpoints import best_words
 from tui.widgets.sample_rows import SampleRow, rows_of, sentences_of
+from tui.widgets.table import Table
 
 _UNSPOKEN = "not spoken yet"
 _PLAYING = "▶ playing"
@@ -26,7 +25,7 @@ _WORDS_FROM = 16
 """Cells that make room for the words that were misread."""
 
 
-class Samples(DataTable[Text]):
+class Samples(Table):
     """A list of the samples of one sentence; the selected one is marked with or without focus."""
 
     BORDER_TITLE = "samples"
@@ -43,7 +42,6 @@ class Samples(DataTable[Text]):
         self._sentences: tuple[str, ...] = ()
         self._chosen_sentence = False
         """Whether the person chose the sentence: then none that comes takes its place."""
-        self._drawn: list[list[Text]] = []
         self._snapshot: Snapshot | None = None
         self._sound: tuple[Path | None, frozenset[Path]] = (None, frozenset())
         self._state: object = None
@@ -148,17 +146,10 @@ class Samples(DataTable[Text]):
         columns = len(cells[0]) if cells else 0
         if anew or len(cells) != self.row_count or columns != len(self.columns):
             place = self.cursor_row
-            self.clear(columns=True)
-            for _ in range(columns):
-                self.add_column("")
-            self.add_rows(cells)
+            self.fill(cells)
             self.move_cursor(row=min(place, max(0, len(cells) - 1)))
         else:
-            for n, (old, new) in enumerate(zip(self._drawn, cells, strict=True)):
-                for column, (was, now) in enumerate(zip(old, new, strict=True)):
-                    if was != now or was.spans != now.spans:
-                        self.update_cell_at(Coordinate(n, column), now, update_width=True)
-        self._drawn = cells
+            self.change(cells)
 
     def _steps(self) -> list[str]:
         """Write the steps of all rows, in one width."""
