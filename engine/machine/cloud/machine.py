@@ -1,7 +1,8 @@
 """A machine rented from a cloud: which one, when it is taken back, what it costs."""
 
 import time
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.choices import CloudName
 
@@ -9,8 +10,7 @@ CLOUD_NAMES: dict[CloudName, str] = {"aws": "AWS", "gcp": "GCP", "azure": "Azure
 """The clouds as people write them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Machine:
+class Machine(Struct, frozen=True):
     """A machine of a cloud; what the cloud does not say is empty."""
 
     cloud: CloudName
@@ -30,8 +30,7 @@ class Machine:
         return " ".join(filter(None, words))
 
 
-@dataclass(frozen=True, slots=True)
-class SpotNotice:
+class SpotNotice(Struct, frozen=True):
     """The cloud's notice that it takes the machine away, or may soon."""
 
     text: str
@@ -43,8 +42,7 @@ class SpotNotice:
     """The same by `time.monotonic()`, which nobody sets."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """One moment by the two clocks that a deadline needs."""
 
     wall: float
@@ -63,27 +61,23 @@ class Clock:
         return SpotNotice(text, self.wall + left, self.monotonic + left)
 
 
-@dataclass(frozen=True, slots=True)
-class SpotWarning:
+class SpotWarning(Struct, frozen=True):
     """The cloud may take the machine away: save what was learned, and go on."""
 
     notice: SpotNotice
 
 
-@dataclass(frozen=True, slots=True)
-class Interruption:
+class Interruption(Struct, frozen=True):
     """The cloud takes the machine away at a known time: save, train on, save again and end."""
 
     notice: SpotNotice
 
 
-@dataclass(frozen=True, slots=True)
-class NoticeGone:
+class NoticeGone(Struct, frozen=True):
     """The last warning or interruption was withdrawn."""
 
 
-@dataclass(frozen=True, slots=True)
-class NewPrice:
+class NewPrice(Struct, frozen=True):
     """From now on the machine costs something else."""
 
     usd: float
