@@ -67,7 +67,7 @@ class RestingVoice:
             InputError: it is something that only a run can do.
         """
         if isinstance(command, Audition):
-            self._speaking().take(command)
+            self._speaking().request(command)
         elif not isinstance(command, MarkHeard):
             raise InputError("No run trains this voice.")
         elif self._auditions is not None:
