@@ -177,8 +177,10 @@ class TrainOptions:
 
     def __post_init__(self) -> None:
         devices = self.device.split(",")
-        # The same device twice would count as two.
-        if "" in devices or len({*devices}) < len(devices) or len(devices) > 1 + self.both:
+        # The same device twice would count as two, and auto may be any.
+        named = {"cuda:0" if one == "cuda" else one for one in devices} - {""}
+        pair = len(devices) > 1
+        if len(named) < len(devices) or len(devices) > 1 + self.both or (pair and "auto" in named):
             raise InputError(
                 f"--device is {self.device!r}; name one device, or two with --network both, such "
                 f"as cuda:0,cuda:1"

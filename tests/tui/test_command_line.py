@@ -72,7 +72,7 @@ def test_the_version_is_that_of_the_package() -> None:
         (["train", "nowhere", "--device", "cuda:0,cuda:1"], "two with --network both"),
         *(
             (["train", "nowhere", "--network", "both", "--device", wrong], "name one device, or")
-            for wrong in ("cuda:0,", ",", "", "cuda:0,cuda:0", "cpu,cuda:0,cuda:1")
+            for wrong in ("cuda:0,", ",", "", "cuda,cuda:0", "auto,cpu", "cpu,cuda:0,cuda:1")
         ),
         *(
             (["train", "nowhere", "--price", wrong], f"--price is {wrong!r};")

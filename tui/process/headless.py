@@ -29,13 +29,18 @@ _POLL_SECONDS = 0.2
 _LINE_SECONDS = 5.0
 
 
-def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "") -> int:
+def train_headless(
+    make_options: Callable[[], TrainOptions],
+    first_line: str = "",
+    on_signals: Callable[[], None] = lambda: None,
+) -> int:
     """Train, writing lines to standard output; return the exit code.
 
     A voice that is at its stop already is done, and no error: whatever starts a job again after
     its machine went away may do so once too often.
 
-    `first_line` is written before `make_options`, which may prepare files, is called.
+    `first_line` is written before `make_options`, which may prepare files, is called, and
+    `on_signals` is called once a signal to end saves first.
 
     Raises:
         InputError: the options cannot be used.
@@ -52,6 +57,7 @@ def train_headless(make_options: Callable[[], TrainOptions], first_line: str = "
     log = open_log(options.voice_folder, options.notify)
     watch = SignalWatch(session, lines)
     watch.handle_signals()
+    on_signals()
     session.start()
     watch.start()
     voice = shlex.quote(str(absolute_path(options.voice_folder)))

@@ -45,9 +45,8 @@ def train_as_rank(here: Place, make_options: Callable[[], TrainOptions], device:
     """
 
     def train() -> int:
-        _leave("pid", os.getpid())
         make = (lambda: without_source(make_options())) if here.restarts else make_options
-        return train_headless(make)
+        return train_headless(make, on_signals=lambda: _leave("pid", os.getpid()))
 
     code, lost = 1, True
     try:
@@ -116,6 +115,7 @@ class Torchrun:
         They write as this one does; or nothing but errors, to an open file.
         """
         self._folder = tempfile.TemporaryDirectory(prefix="voicecoach-")
+        self._ended_at_start = False
         cores = len(os.sched_getaffinity(0))
         environment = {"OMP_NUM_THREADS": str(max(1, cores // processes)), **os.environ}
         self._process = subprocess.Popen(
@@ -148,11 +148,28 @@ class Torchrun:
     def finish(self) -> None:
         """Have rank 0 save, and all end; never waits."""
         leader = self._number("pid")
-        if leader is None:
-            self.hurry()
-        else:
-            with suppress(ProcessLookupError):
+        try:
+            if leader is not None:
                 os.kill(leader, signal.SIGTERM)
+                return
+        except ProcessLookupError:
+            pass  # they are about to be started again
+        self._ended_at_start = True
+        self._kill()
+
+    def _kill(self) -> None:
+        """End all at once: while its processes start, torchrun does not end them in any other way.
+
+        They have sessions of their own, so that there is no group to kill.
+        """
+        with suppress(ProcessLookupError):
+            torchrun = self._process.pid
+            os.kill(torchrun, signal.SIGSTOP)  # it starts no more
+            for children in Path(f"/proc/{torchrun}/task").glob("*/children"):
+                for child in map(int, children.read_text().split()):
+                    with suppress(ProcessLookupError):
+                        os.kill(child, signal.SIGKILL)
+            os.kill(torchrun, signal.SIGKILL)
 
     def hurry(self) -> None:
         """Have all end soon, saved or not; never waits."""
@@ -162,6 +179,9 @@ class Torchrun:
         """Wait for the end; return the exit code of the training."""
         ended = self._process.wait()
         code = self._number("code")
+        if code is None and self._ended_at_start:
+            print_error("asked to end while training was starting; nothing is lost")
+            return 0
         if code is None and ended:
             print_error(f"torchrun ended with code {ended}, and the training with it")
         # Rank 0 leaves it on its own machine.

@@ -78,6 +78,31 @@ def test_a_lost_rank_restarts_all_and_a_signal_saves(runs, make_voice) -> None:
     assert first_losses(voice) == pytest.approx(first_losses(alone), rel=1e-4)
 
 
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_signal_while_the_processes_start_ends_them(runs, make_voice) -> None:
+    command = [sys.executable, "-m", "tui", "train", "--voice", str(make_voice().folder), *CPU]
+    run = subprocess.Popen(
+        [*command, "--gpus", "2"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=runs.environment(),
+    )
+    try:
+        runs.wait_until(lambda: children(run.pid), "torchrun")
+        [torchrun] = children(run.pid)
+        runs.wait_until(lambda: children(torchrun), "a process of training")
+        run.terminate()
+        said = run.communicate(timeout=60)[1]
+        assert (run.returncode, said.splitlines()) == (
+            0, ["voicecoach: asked to end while training was starting; nothing is lost"]
+        )  # fmt: skip
+        assert not runs.is_alive(torchrun)
+    finally:
+        run.kill()
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [
