@@ -184,7 +184,7 @@ class Session:
         elif auditions and isinstance(command, Audition) and command.sentence:
             # A step may take a second on a CPU. One without a sentence keeps its place after a
             # change of the sentences.
-            auditions.take(command)
+            auditions.request(command)
         else:
             if isinstance(command, StopAt):
                 for run in self._runs:

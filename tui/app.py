@@ -135,6 +135,7 @@ class VoicecoachApp(App[ExitReason]):
         # After what the run has told so far: a log of one line shows the newest.
         for note in self._notes:
             self.run_screen.say(note)
+        self.run_screen.call_later(self.run_screen.paint)
         self.set_interval(_POLL_SECONDS, self.poll)
         self.set_interval(_POLL_SECONDS, self._key_order.go_on)
 

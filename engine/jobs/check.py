@@ -32,18 +32,11 @@ from engine.voice.settings import VoiceSettings
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Shows a task with this title; what it yields is called with what is done and the total."""
 
-_MAX_PRICE = 1_000_000
 _SSRN_SHARE = USUAL_STEPS["ssrn"] / USUAL_STEPS["text2mel"]
 # Score from which on a transcript is suspicious; that of another clip's transcript is 2.
 _SUSPICIOUS = 1.0
 # Letters below which a text says too little to be told from another: spelled letters, one word.
 _FEW_LETTERS = 10
-
-
-def require_price(price: float | None) -> None:
-    """Refuse what is no price in US dollars an hour."""
-    if price is not None and not 0 <= price < _MAX_PRICE:
-        raise InputError(f"--price is {price:g}; give US dollars an hour, such as 0.99.")
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,6 @@ class CheckOptions:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        require_price(self.price)
         if self.deep and not (self.voice or self.against):
             raise InputError("--deep needs a trained voice to score transcripts: --voice DIR.")
 

@@ -1,13 +1,13 @@
 """The demo: a bundled voice learns another speaker, in a voice folder of one's own."""
 
+import os
 import shlex
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
 from engine.choices import NetworkName
 from engine.errors import EngineError, InputError
-from engine.files import make_folder, replacing, unusable_path
+from engine.files import make_folder, open_private, unusable_path
 from engine.machine.lock import LOCK_NAME, acquire_lock, require_untrained
 from engine.run.options import TrainOptions
 from engine.run.snapshot import Snapshot
@@ -101,6 +101,10 @@ def next_commands(snapshot: Snapshot) -> tuple[tuple[str, str], ...]:
 
 
 def _copy_corpus(source: Path, target: Path) -> None:
+    """Copy the recordings without waiting for the disk: the first picture waits for this.
+
+    A copy that is cut off is completed at the next start.
+    """
     try:
         make_folder(target, private_from=target.parent)
     except OSError as error:
@@ -112,8 +116,8 @@ def _copy_corpus(source: Path, target: Path) -> None:
             if path.is_dir():
                 make_folder(place)
             else:
-                with path.open("rb") as read, replacing(place) as written:
-                    shutil.copyfileobj(read, written)
+                with os.fdopen(open_private(place, os.O_WRONLY | os.O_TRUNC), "wb") as written:
+                    written.write(path.read_bytes())
     except OSError as error:
         raise EngineError(
             f"The demo's corpus cannot be copied to {target}: {error.strerror or error}; free some "

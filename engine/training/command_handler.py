@@ -292,7 +292,7 @@ class CommandHandler:
                 known += voice.settings.left_out
                 leave_out(command, voice, known, self._publisher, " from the next run on")
             case Audition():
-                self._auditions.take(command)
+                self._auditions.request(command)
             case MarkHeard(file):
                 self._auditions.mark_heard(file)
             case SetSentences(sentences):

@@ -74,7 +74,10 @@ def test_the_version_is_that_of_the_package() -> None:
             (["train", "nowhere", "--network", "both", "--device", wrong], "name one device, or")
             for wrong in ("cuda:0,", ",", "", "cuda,cuda:0", "auto,cpu", "cpu,cuda:0,cuda:1")
         ),
-        (["train", "nowhere", "--price", "-1"], "--price is -1;"),
+        *(
+            (["train", "nowhere", "--price", wrong], f"--price is {wrong!r};")
+            for wrong in ("-1", "nan", "1e9")
+        ),
         (["train", "nowhere", "--checkpoint-every", "0"], "--checkpoint-every is 0"),
         (["train", "nowhere", "--stop-at", "24:00"], "'24:00' is not a time of day"),
         (["train", "nowhere", "--dropout", "x"], "for '--dropout': 'x' is not a number"),

@@ -21,10 +21,13 @@ class Watched(VoicecoachApp):
     def __init__(self, *arguments, **options) -> None:
         super().__init__(*arguments, **options)
         self.updates = []
+        self.first = []
+        """The lines of the first picture."""
 
     def _display(self, screen, renderable):
         if renderable is not None:
             self.updates.append(renderable)
+            self.first = self.first or [s.text for s in screen._compositor.render_strips()]
         super()._display(screen, renderable)
 
     @property
@@ -41,6 +44,13 @@ async def settled(snapshot):
         await run.look()
         run.app.updates.clear()
         yield run
+
+
+async def test_the_first_picture_shows_the_run():
+    async with opened(training(), size=(120, 40), kind=Watched) as run:
+        first = "\n".join(run.app.first)
+        # The step above, the axis of the plot, a sample and the log.
+        assert all(words in first for words in ("871,204", "855k", "● new", "871,000 saved"))
 
 
 @pytest.mark.slow

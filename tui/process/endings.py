@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.choices import NETWORK_TITLES
-from engine.errors import InputError, VoicecoachError
+from engine.errors import InputError, explain
 from engine.formatting import plural, printable
 from engine.jobs.demo import next_commands
 from engine.run.evaluation import Notice
@@ -36,22 +36,13 @@ class ExitReason(Enum):
     """The engine ended, as asked or by a fault."""
 
 
-def describe_error(error: BaseException, log: Path) -> str:
-    """Describe an error in one sentence; one that nobody foresaw refers to the log."""
-    if isinstance(error, VoicecoachError):
-        return str(error)
-    message = " ".join(str(error).split())
-    kind = type(error).__name__
-    return f"unexpected error ({kind}: {message}); see {log}".replace(": )", ")")
-
-
 def describe_outcome(error: BaseException | None, last: Snapshot, log: Path) -> str:
     """Say how a run ended; an error goes to the log in full."""
     if error is None:
         LOG.info("training ended at step %d", last.step)
         return describe_end(last)
     LOG.error("training failed", exc_info=error)
-    return f"voicecoach: {describe_error(error, log)}"
+    return f"voicecoach: {explain(error, log)}"
 
 
 def describe_end(last: Snapshot) -> str:

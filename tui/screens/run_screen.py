@@ -77,6 +77,7 @@ class RunScreen(SampleActions):
         self._phases: dict[NetworkName, tuple[Phase, str]] = {}
         """What each network does, and since when."""
         self._opened = now().timestamp()
+        self._is_painted = False
         self._sound_error = ""
         self.status = Status(reading=session.reading)
         self.notice = Notice(reading=session.reading)
@@ -93,10 +94,32 @@ class RunScreen(SampleActions):
         )
 
     def compose(self) -> ComposeResult:
+        self._add_breakpoint_classes()
         yield self.status
         yield self.notice
         yield self.panels
         yield KeysFooter()
+
+    def _add_breakpoint_classes(self) -> None:
+        """Do early what Textual does at the first layout: it would style everything again."""
+        app = self.app
+        for length, classes in zip(
+            app.size, (app.HORIZONTAL_BREAKPOINTS, app.VERTICAL_BREAKPOINTS), strict=True
+        ):
+            self.add_class(*self._get_breakpoint_classes(length, classes or []))
+
+    def on_mount(self) -> None:
+        """Say on top what there is to say, so that the first layout has room for it."""
+        self._show_state(self._take(self.snapshot), None, plots=True)
+
+    def paint(self) -> None:
+        """Paint for the first time; before, there was only the frame of a picture."""
+        self._is_painted = True
+        self._compositor_refresh()
+
+    def _compositor_refresh(self) -> None:
+        if self._is_painted:
+            super()._compositor_refresh()
 
     def show(self, snapshot: Snapshot, *, plots: bool = True, covered: bool = False) -> None:
         """Show a snapshot; the plots, which cost more, only with `plots`.
@@ -104,11 +127,7 @@ class RunScreen(SampleActions):
         Under another screen (`covered`) only events and samples are followed: Textual would
         redraw the whole upper screen for whatever changes below it.
         """
-        self._choose_busiest(snapshot)
-        self.snapshot = snapshot = self.seen(snapshot)
-        for one in snapshot.both:
-            if self._phases.get(one.network, (None, ""))[0] is not one.phase:
-                self._phases[one.network] = (one.phase, formatting.clock(self.now()))
+        snapshot = self._take(snapshot)
         silent = self._stall.update(snapshot, self.now())
         if not covered:
             self._show_state(snapshot, silent, plots=plots)
@@ -124,6 +143,15 @@ class RunScreen(SampleActions):
             self.refresh_keys()
         if isinstance(self.app.screen, Dialog):
             self.app.screen.show(snapshot)
+
+    def _take(self, run: Snapshot) -> Snapshot:
+        """Keep a snapshot as it is seen from the network that is shown, and return it."""
+        self._choose_busiest(run)
+        self.snapshot = snapshot = self.seen(run)
+        for one in snapshot.both:
+            if self._phases.get(one.network, (None, ""))[0] is not one.phase:
+                self._phases[one.network] = (one.phase, formatting.clock(self.now()))
+        return snapshot
 
     def _choose_busiest(self, run: Snapshot) -> None:
         """At first, show the network that still trains if the other is already at its stop."""

@@ -18,8 +18,6 @@ from tui.formatting import clock, countdown, dollars, price
 from tui.reports.check_words import errors_words
 from tui.widgets.status_line import in_lines
 
-_DEFAULT_WIDTH = 78
-"""Cells of the narrowest usual screen, for as long as the width is not known."""
 _WIDTH_FOR_COMMAND, _HEIGHT_FOR_COMMAND = 60, 20
 """The size from which on the command that exports a checkpoint has room at the stop."""
 _ROOMY_FROM = 30
@@ -80,7 +78,7 @@ class Notice(Vertical):
         A screen of few rows keeps them for its panels: there `w` has the rest.
         """
         size = self.app.size
-        width = self.content_size.width or _DEFAULT_WIDTH
+        width = size.width - self.gutter.width
         brief = size.width < _WIDTH_FOR_COMMAND or size.height < _HEIGHT_FOR_COMMAND
         recommended = recommended_words(snapshot, width, brief=brief)
         idle = idle_words(snapshot)
@@ -129,7 +127,7 @@ class Notice(Vertical):
             keys = (("s", "raise it"), ("d", dismiss))
             return _offer(text, *keys, style="bold $warning", reading=self._reading)
         room = len(f"  d {dismiss}")
-        width = self.content_size.width or _DEFAULT_WIDTH
+        width = self.app.size.width - self.gutter.width
         words = in_lines(printable(warning.text), width, 2, room)
         colour = "$error" if warning.severity == "error" else "$warning"
         return _offer(words, ("d", dismiss), style=f"bold {colour}")

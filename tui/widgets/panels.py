@@ -105,6 +105,9 @@ class Panels(Vertical):
         self._left_out: Widget | None = None
 
     def compose(self) -> ComposeResult:
+        self._arrangement = Arrangement.of(self.app.size)
+        # A class that came after the panels would have them all styled again.
+        self.add_class(self._arrangement.value)
         yield self._tabs
         for name, panels in self._rows.items():
             with Horizontal(id=name):
@@ -117,26 +120,23 @@ class Panels(Vertical):
 
     def on_mount(self) -> None:
         """Begin with the samples in focus, or, if alone, with the first panel."""
-        if Arrangement.of(self.app.size) is Arrangement.TABS:
+        if self.one_at_a_time:
             self._current = self._order[0]
-        self._arrange(self.app.size)
+        self._show()
 
-    def on_resize(self, event: events.Resize) -> None:
+    def on_resize(self) -> None:
         """Lay out for another size of the screen."""
-        self._arrange(self.app.size)
+        arrangement = Arrangement.of(self.app.size)
+        if arrangement is not self._arrangement:
+            self._arrangement = arrangement
+            for each in Arrangement:
+                self.set_class(each is arrangement, each.value)
+            self._show()
 
     def on_descendant_focus(self, event: events.DescendantFocus) -> None:
         """Remember which panel keys are for; one that is alone stays until a key turns it."""
         if event.widget in self._order and not self._is_alone:
             self._current = event.widget
-
-    def _arrange(self, size: Size) -> None:
-        arrangement = Arrangement.of(size)
-        if arrangement is not self._arrangement or not self.has_class(arrangement.value):
-            self._arrangement = arrangement
-            for each in Arrangement:
-                self.set_class(each is arrangement, each.value)
-            self._show()
 
     def maximise(self) -> None:
         """Give the focused panel all the room, or give the room back."""

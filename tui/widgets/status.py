@@ -65,9 +65,7 @@ class Status(Vertical):
         `silent` is how long no step was made, if that is worth saying. The line of losses, in
         which every figure changes at once, is only renewed with `losses`.
         """
-        width = self.content_size.width
-        if width == 0:
-            return
+        width = self.app.size.width - self.gutter.width
         lines = {
             "title": title_line(snapshot, time, width, reading=self._reading),
             "money": money_line(snapshot, silent, width),

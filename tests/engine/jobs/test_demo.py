@@ -72,13 +72,18 @@ def test_the_demo_goes_on_from_the_bundled_voice(assets, tmp_path, training):
 def test_options_stay_and_a_copy_that_was_cut_off_is_completed(assets, tmp_path):
     corpus = tmp_path / "demo" / "corpus"
     (corpus / "wavs").mkdir(parents=True)
+    (corpus / "metadata.csv").write_text("cut o")
     stop = parse_stop("2h")
     given = TrainOptions(tmp_path / "demo", price=2.0, device="cpu", stop=stop)
     voice = assets / "voice"
     expected = replace(given, demo=True, dataset=corpus, source=voice, next_source=voice)
     assert demo_options(given) == expected
-    copied = sorted(path.name for path in corpus.rglob("*"))
-    assert copied == sorted(path.name for path in (assets / "corpus").rglob("*"))
+
+    def contents(folder: Path) -> dict[Path, bytes]:
+        files = (path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder): path.read_bytes() for path in files}
+
+    assert contents(corpus) == contents(assets / "corpus")
 
 
 @pytest.mark.parametrize("network", NETWORKS)
