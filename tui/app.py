@@ -47,7 +47,7 @@ _KEY_SECONDS = 2.0
 _FRESH_SECONDS = 5.0
 """Before a screen opened: the bell rings for what happened then."""
 _READ_SECONDS = 10.0
-"""How long a text is shown that has to be read, or typed."""
+"""How long a text is shown that has to be read, or typed; the next key takes it away."""
 _FROM_A_PERSON = (
     events.Key | events.Paste | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp
 )
@@ -105,6 +105,8 @@ class VoicecoachApp(App[ExitReason]):
         self.after_first_picture: Callable[[], object] = lambda: None
         """Is called once the screen has been drawn."""
         self._key_reported = -inf
+        self._until_key = False
+        """Whether a message is shown until the next key."""
         self._ran = False
         """Whether the screen has seen the run make steps, or wait for more."""
         self._polls = 0
@@ -241,6 +243,7 @@ class VoicecoachApp(App[ExitReason]):
 
         Over a dialog it has the last row: there is one line, and no title.
         """
+        self._until_key = timeout == _READ_SECONDS
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -268,6 +271,10 @@ class VoicecoachApp(App[ExitReason]):
         if isinstance(event, _FROM_A_PERSON) and not event.is_forwarded:
             self._report_key()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            if self._until_key:
+                # It hides the samples that the key is about.
+                self._until_key = False
+                self.clear_notifications()
             await self._key_order.take(event)
         else:
             await super().on_event(event)

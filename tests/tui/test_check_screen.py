@@ -241,6 +241,14 @@ async def test_k_shows_the_report_during_the_run():
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("size", [(80, 24), (10, 3)])
+async def test_a_list_without_findings_can_be_paged(size):
+    async with opened(training(check=CLEAN), size) as run:
+        await run.press("k", *("pagedown", "pageup", "end", "home", "down", "x", "space"))
+        assert run.checks
+
+
+@pytest.mark.slow
 async def test_k_says_why_there_is_no_report_yet():
     async with opened(preparing()) as run:
         await run.press("k")
