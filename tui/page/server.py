@@ -11,6 +11,7 @@ from pathlib import Path
 
 import uvicorn
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from engine.attach.registry import ProcessId
 from engine.errors import InputError
@@ -27,6 +28,32 @@ _UNUSED_SECONDS = 600.0
 """Without a run and without a browser, after which a page that nobody waits for ends."""
 
 
+class _Protocol(H11Protocol):
+    """Closes a connection on which no request arrives in time, as uvicorn does after the first."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait."""
+        super().connection_made(transport)
+        self._deadline = self.loop.time() + REQUEST_WITHIN
+        self._wait()
+
+    def data_received(self, data: bytes) -> None:
+        """Wait on for the rest of a request, but no longer."""
+        super().data_received(data)
+        self._wait()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request."""
+        self._deadline = self.loop.time() + REQUEST_WITHIN
+        super().on_response_complete()
+
+    def _wait(self) -> None:
+        idle = self.cycle is None or self.cycle.response_complete
+        if idle and self.timeout_keep_alive_task is None and not self.transport.is_closing():
+            close = self.timeout_keep_alive_handler
+            self.timeout_keep_alive_task = self.loop.call_at(self._deadline, close)
+
+
 class _Server(uvicorn.Server):
     """Ends at once at a signal; uvicorn would wait for streams that never end by themselves."""
 
@@ -35,7 +62,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
-                http="h11",
+                http=_Protocol,
                 ws="none",
                 lifespan="off",
                 log_config=None,

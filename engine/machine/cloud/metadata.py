@@ -5,6 +5,9 @@ A reply that is not as documented raises `OddReplyError`; it never counts as a n
 
 import contextlib
 import re
+import socket
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -125,11 +128,15 @@ class MetadataService:
 
         connection = HTTPConnection(self._host, self._port, timeout=self._timeout)
         try:
-            connection.request(method, path, headers=headers)
-            response = connection.getresponse()
-            if response.status not in (200, 401, 404):
-                raise MetadataError(f"answers {response.status} to {path}")
-            content = response.read(_MAX_BYTES + 1)
+            connection.connect()
+            with _cut_off(connection.sock, 2 * self._timeout) as late:
+                connection.request(method, path, headers=headers)
+                response = connection.getresponse()
+                if response.status not in (200, 401, 404):
+                    raise MetadataError(f"answers {response.status} to {path}")
+                content = response.read(_MAX_BYTES + 1)
+            if late.is_set():
+                raise MetadataError(f"does not end its answer to {path}")
             if len(content) > _MAX_BYTES:
                 raise OddReplyError(f"answers to {path} with more than {_MAX_BYTES:,} bytes")
             flavor = response.headers.get("Metadata-Flavor", "")
@@ -142,3 +149,22 @@ class MetadataService:
             raise MetadataError(f"does not answer: {text or type(error).__name__}") from error
         finally:
             connection.close()
+
+
+@contextlib.contextmanager
+def _cut_off(exchange: socket.socket, seconds: float) -> Iterator[threading.Event]:
+    """End an exchange that takes longer: each byte may come just in time, without end."""
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        with contextlib.suppress(OSError):
+            exchange.shutdown(socket.SHUT_RDWR)
+
+    limit = threading.Timer(seconds, cut)
+    limit.daemon = True
+    limit.start()
+    try:
+        yield late
+    finally:
+        limit.cancel()

@@ -2,6 +2,8 @@
 
 import contextlib
 import json
+import socketserver
+import threading
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -182,6 +184,31 @@ def test_a_service_that_says_nothing_is_left_in_good_time(fake):
     fake.fault = "silent"
     with pytest.raises(MetadataError, match="does not answer"):
         MetadataService(fake.url, timeout=0.05).ask("/latest/api/token", {})
+
+
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.0 200 OK\r\n\r\n"])
+@pytest.mark.parametrize("drop", [b"H", b"HTTP/", b"\x1b]0;owned\x07\r\n"])
+def test_a_reply_that_never_ends_is_given_up(head, drop):
+    """Each drop comes before the timeout for one is over."""
+    left = threading.Event()
+
+    class Dripping(socketserver.BaseRequestHandler):
+        def handle(self):
+            with contextlib.suppress(OSError):
+                self.request.sendall(head)
+                while not left.wait(0.02):
+                    self.request.sendall(drop)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        server.daemon_threads = True
+        threading.Thread(target=server.serve_forever, args=(0.02,)).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        with pytest.raises(MetadataError) as caught:
+            MetadataService(url, timeout=0.1).ask("/x", {})
+        left.set()
+        server.shutdown()
+    assert len(str(caught.value)) < 150
+    assert str(caught.value).isprintable()
 
 
 def test_proxies_of_the_environment_are_not_used(fake, monkeypatch):
