@@ -25,7 +25,7 @@ from tui.alerts import alert
 from tui.ascii_filter import AsciiFilter
 from tui.audio.listening import Listening
 from tui.key_order import KeyOrder
-from tui.process.endings import ExitReason, events_after
+from tui.process.endings import Closed, events_after
 from tui.process.remote import COPIED, Host, copy
 from tui.process.terminal_driver import TerminalDriver
 from tui.screens.dialog import Dialog
@@ -36,8 +36,6 @@ from tui.themes import DARK, LIGHT, remember_theme, remembered_theme
 
 if TYPE_CHECKING:
     from engine.session import SessionLike
-
-__all__ = ["ExitReason", "VoicecoachApp"]
 
 _POLL_SECONDS = 0.25
 _POLLS_A_PLOT = 4
@@ -53,7 +51,7 @@ _FROM_A_PERSON = (
 )
 
 
-class VoicecoachApp(App[ExitReason]):
+class VoicecoachApp(App[Closed]):
     """Supervises one run; returns why it was closed.
 
     The engine never waits for this app: it polls the newest snapshot, and sends commands that
@@ -180,7 +178,7 @@ class VoicecoachApp(App[ExitReason]):
             self.before_end = snapshot
         self._ring(snapshot)
         if self._is_over(snapshot):
-            self.exit(ExitReason.ENDED)
+            self.exit("end")
             return
         self._ran = not snapshot.phase.before_steps
         covered = self._show_upper(snapshot)

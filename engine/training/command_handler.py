@@ -7,13 +7,7 @@ from dataclasses import replace
 from engine.choices import NetworkName
 from engine.errors import VoicecoachError
 from engine.formatting import plural
-from engine.machine.cloud.machine import (
-    Interruption,
-    NoticeGone,
-    SpotNews,
-    SpotNotice,
-    SpotWarning,
-)
+from engine.machine.cloud.machine import NoticeGone, SpotNews, SpotNotice
 from engine.run.commands import (
     Audition,
     Continue,
@@ -300,9 +294,7 @@ class CommandHandler:
                 self._auditions.mark_heard(file)
             case SetSentences(sentences):
                 self._set_sentences(sentences)
-            case SaveCheckpoint() | PlotAttention():
-                yield command
-            case SpotWarning() | Interruption() | NoticeGone():
+            case SaveCheckpoint() | PlotAttention() | SpotNotice() | NoticeGone():
                 yield command
 
     def _pause(self, state: RunState) -> None:

@@ -3,9 +3,8 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from enum import Enum
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from engine.choices import NETWORK_TITLES
 from engine.errors import InputError, explain
@@ -19,21 +18,14 @@ from tui import formatting
 
 LOG = logging.getLogger(__name__)
 
+Closed = Literal["end", "keep training", "hung up", "crashed"]
+"""Why a screen closed: the run has ended or is to, or goes on without it; its terminal is gone, or
+it failed."""
+
 _Event = TypeVar("_Event", Event, Notice)
 
 _REPEAT_SECONDS = 30.0
 """From one sentence to the next about the same wait."""
-
-
-class ExitReason(Enum):
-    """Why a screen closed."""
-
-    QUIT = "quit"
-    """The person asked to stop and save; the engine has been told to finish."""
-    KEEP_TRAINING = "keep training"
-    """The person left; the run continues without a screen."""
-    ENDED = "ended"
-    """The engine ended, as asked or by a fault."""
 
 
 def describe_outcome(error: BaseException | None, last: Snapshot, log: Path) -> str:

@@ -32,7 +32,7 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class SpotNotice:
-    """The cloud's notice that it takes the machine away, or may soon."""
+    """The cloud may take the machine away: save what was learned, and go on."""
 
     text: str
     """In words: `AWS terminates this machine`."""
@@ -41,6 +41,12 @@ class SpotNotice:
     the run can go on."""
     last_second: float | None = None
     """The same by `time.monotonic()`, which nobody sets."""
+
+
+class Interruption(SpotNotice):
+    """The cloud takes the machine away at a known time: save, train on, save again and end."""
+
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,24 +63,10 @@ class Clock:
         """This moment."""
         return Clock(time.time(), time.monotonic())
 
-    def notice(self, text: str, seconds: float) -> SpotNotice:
+    def notice(self, text: str, seconds: float) -> Interruption:
         """A notice whose deadline is so many seconds from here, and never before."""
         left = max(0.0, seconds)
-        return SpotNotice(text, self.wall + left, self.monotonic + left)
-
-
-@dataclass(frozen=True, slots=True)
-class SpotWarning:
-    """The cloud may take the machine away: save what was learned, and go on."""
-
-    notice: SpotNotice
-
-
-@dataclass(frozen=True, slots=True)
-class Interruption:
-    """The cloud takes the machine away at a known time: save, train on, save again and end."""
-
-    notice: SpotNotice
+        return Interruption(text, self.wall + left, self.monotonic + left)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,5 +84,5 @@ class NewPrice:
     """Who says so: `AWS spot us-east-1b, 14:00`."""
 
 
-SpotNews = SpotWarning | Interruption | NoticeGone
+SpotNews = SpotNotice | NoticeGone
 """What is sent to the trainer, which handles it between steps."""
