@@ -318,7 +318,7 @@ def test_failed_check_does_not_prevent_training(make_voice, training, monkeypatc
     def fail(*_given, **_options) -> CheckReport:
         raise ZeroDivisionError("no loudness")
 
-    monkeypatch.setattr(checking, "survey", fail)
+    monkeypatch.setattr(checking, "measure_corpus", fail)
     snapshot = training.end(training.start(make_voice(), "+1"))
     assert (snapshot.step, snapshot.check) == (1, None)
     assert any("could not be checked (no loudness)" in text for text in training.texts(snapshot))
