@@ -45,7 +45,7 @@ _KEY_SECONDS = 2.0
 _FRESH_SECONDS = 5.0
 """Before a screen opened: the bell rings for what happened then."""
 _READ_SECONDS = 10.0
-"""How long a text is shown that has to be read, or typed."""
+"""How long a text is shown that has to be read, or typed; the next key takes it away."""
 _FROM_A_PERSON = (
     events.Key | events.Paste | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp
 )
@@ -103,6 +103,8 @@ class VoicecoachApp(App[Closed]):
         self.after_first_picture: Callable[[], object] = lambda: None
         """Is called once the screen has been drawn."""
         self._key_reported = -inf
+        self._until_key = False
+        """Whether a message is shown until the next key."""
         self._ran = False
         """Whether the screen has seen the run make steps, or wait for more."""
         self._polls = 0
@@ -239,6 +241,7 @@ class VoicecoachApp(App[Closed]):
 
         Over a dialog it has the last row: there is one line, and no title.
         """
+        self._until_key = timeout == _READ_SECONDS
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -266,6 +269,10 @@ class VoicecoachApp(App[Closed]):
         if isinstance(event, _FROM_A_PERSON) and not event.is_forwarded:
             self._report_key()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            if self._until_key:
+                # It hides the samples that the key is about.
+                self._until_key = False
+                self.clear_notifications()
             await self._key_order.take(event)
         else:
             await super().on_event(event)

@@ -173,6 +173,14 @@ StopWhenOption = Annotated[
         show_default="never",
     ),
 ]
+TensorboardOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--tensorboard/--no-tensorboard",
+        help="Write event files for TensorBoard into the voice folder.",
+        show_default="as the voice has it, or no",
+    ),
+]
 
 
 class TextCommand(TyperCommand):

@@ -44,9 +44,8 @@ class Hook:
 
     def run(self, notice: SpotNotice) -> None:
         """Run the command, unless it runs or has run for this notice; returns at once."""
-        if notice == self._notice:
-            return  # another network's trainer has asked for it
-        if self._thread.wait(0):
+        # Another network's trainer may have asked for it.
+        if notice != self._notice and self._thread.wait(0):
             self._notice = notice
             self._thread.request()
 

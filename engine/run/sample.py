@@ -1,7 +1,6 @@
 """What the samples of a voice are, and the checkpoints that can speak."""
 
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,11 +111,3 @@ def lacking_ssrn(checkpoints: Iterable[KeptCheckpoint]) -> str:
     if "text2mel" not in own or "ssrn" in own:
         return ""
     return BASE_SSRN if "ssrn" in there else NO_SSRN
-
-
-def command_to_train_ssrn(voice_folder: Path, *, demo: bool = False) -> str:
-    """The shell command that trains the SSRN of a voice."""
-    voice = shlex.quote(str(voice_folder))
-    if demo:
-        return f"voicecoach demo --voice {voice} --network ssrn"
-    return f"voicecoach train --voice {voice} --network ssrn --stop-at +5k"

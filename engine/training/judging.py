@@ -71,15 +71,15 @@ class Judging:
         publisher: Publisher,
         *,
         on_gpu: bool,
-        beside: bool = False,
+        alone: bool = True,
     ) -> None:
         """Evaluate nothing yet.
 
-        `on_gpu` says where the network is trained, `beside` that another one is trained, too: that
-        one is evaluated in half of the time.
+        `on_gpu` says where the network is trained. Unless it is trained `alone`, it is evaluated
+        in half of the time, and the other network in the other half.
         """
-        self._beside = beside
-        self._share = SHARE / 2 if beside else SHARE
+        self._alone = alone
+        self._share = SHARE if alone else SHARE / 2
         self._voice = voice
         self._network: NetworkName = network
         self._publisher = publisher
@@ -192,7 +192,7 @@ class Judging:
         """Whether it has all that can be measured now: with the newest SSRN, by all models."""
         newest = None if self._network == "ssrn" else self._voice.newest("ssrn")
         by_now = newest is None or evaluation.ssrn_step == newest.step
-        if self._beside:  # a new SSRN comes as often as a checkpoint
+        if not self._alone:  # a new SSRN comes as often as a checkpoint
             by_now = newest is None or evaluation.ssrn_step is not None
         return by_now and self._models <= {*evaluation.judges}
 

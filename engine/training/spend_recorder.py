@@ -100,7 +100,7 @@ class SpendRecorder:
         if network == self.cost.network:
             return self.cost
         with self._closing:
-            self._meters.append(self.cost.beside(network, step))
+            self._meters.append(self.cost.for_network(network, step))
             return self._meters[-1]
 
     def record(self, step: int, cost: CostMeter | None = None) -> None:

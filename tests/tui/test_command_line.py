@@ -25,6 +25,19 @@ def voice(tmp_path: Path) -> Path:
     return folder
 
 
+def test_demo_and_train_take_the_same_options_of_a_run(tmp_path, monkeypatch) -> None:
+    asked = []
+    for command in ("demo", "train"):
+        monkeypatch.setattr(
+            f"tui.commands.{command}.run_training", lambda make, **_: asked.append(make()) or 0
+        )
+        words = ["--stop-when", "flat", "--tensorboard", "--budget", "3", "--price", "1", "--hold"]
+        voice = ["--voice", str(tmp_path / command)]
+        assert CliRunner().invoke(app, [command, *voice, *words]).exit_code == 0
+    for one in asked:
+        assert (one.stop_when, one.tensorboard, one.budget, one.hold) == ("flat", True, 3, True)
+
+
 @pytest.mark.parametrize("command", ["demo", "train", "import", "say", "export", "info"])
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     told = CliRunner().invoke(app, [command, "--help"])

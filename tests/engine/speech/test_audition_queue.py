@@ -8,11 +8,12 @@ import pytest
 from waiting import wait_until
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.data.audio import HEADER_BYTES
 from engine.run.commands import Audition
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.speech.audition import Auditions
-from engine.speech.growing import HEADER_BYTES, growing_path
+from engine.speech.growing import growing_path
 from engine.voice.samples import read_samples
 from tui.audio.listening import Listening
 
