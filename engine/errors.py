@@ -35,7 +35,8 @@ class RankLostError(EngineError):
 
 
 def explain(error: BaseException, log: Path) -> str:
-    """Say what failed and, for an unexpected error, which log has the traceback."""
+    """Say in one sentence what failed; of an unexpected error, which log has the traceback."""
     if isinstance(error, VoicecoachError):
         return str(error)
-    return f"{type(error).__name__}: {error}; {log} says where."
+    what = ": ".join(filter(None, (type(error).__name__, " ".join(str(error).split()))))
+    return f"unexpected error ({what}); see {log}"

@@ -342,6 +342,14 @@ def sweep_parts(folder: Path) -> dict[Path, OSError]:
     return remove_all(path for path, pid in found if pid.isdecimal() and not is_running(int(pid)))
 
 
+def changed_at(path: Path) -> int | None:
+    """When a file or folder was changed, in nanoseconds; None where there is none."""
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        return None
+
+
 def is_running(pid: int) -> bool:
     """Whether there is a process with this number, of any user, that has not ended."""
     return process_start(pid) is not None

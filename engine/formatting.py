@@ -34,6 +34,12 @@ def printable(text: str, max_length: int | None = None) -> str:
     )
 
 
+def sentence(clause: str) -> str:
+    """Make a clause from data a sentence: safe to show, with a capital and a full stop."""
+    text = printable(clause).strip()
+    return text and text[0].upper() + text[1:].rstrip(".") + "."
+
+
 def brief(value: object) -> str:
     """Show a value in an error message: as Python writes it, cut where it is long."""
     text = repr(value)

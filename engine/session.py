@@ -121,9 +121,7 @@ class Session:
         )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
         self._publisher.on_speaking = self._server.wake
-        self._folder = FolderWatch(
-            self._claim.lock, self._publisher, self._inboxes.send, self._server.restore_socket
-        )
+        self._folder = FolderWatch(self._claim.lock, self._publisher, self._inboxes.send)
         self._mirror = Uploader(self._voice, self._options, self._publisher)
         self._auditions: Auditions | None = None
         self._next: SimpleQueue[TrainNext] = SimpleQueue()
@@ -184,7 +182,7 @@ class Session:
         elif auditions and isinstance(command, Audition) and command.sentence:
             # A step may take a second on a CPU. One without a sentence keeps its place after a
             # change of the sentences.
-            auditions.take(command)
+            auditions.request(command)
         else:
             if isinstance(command, StopAt):
                 for run in self._runs:

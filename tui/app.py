@@ -25,7 +25,7 @@ from tui.alerts import alert
 from tui.ascii_filter import AsciiFilter
 from tui.audio.listening import Listening
 from tui.key_order import KeyOrder
-from tui.process.endings import ExitReason, events_after
+from tui.process.endings import Closed, events_after
 from tui.process.remote import COPIED, Host, copy
 from tui.process.terminal_driver import TerminalDriver
 from tui.screens.dialog import Dialog
@@ -37,8 +37,6 @@ from tui.themes import DARK, LIGHT, remember_theme, remembered_theme
 if TYPE_CHECKING:
     from engine.session import SessionLike
 
-__all__ = ["ExitReason", "VoicecoachApp"]
-
 _POLL_SECONDS = 0.25
 _POLLS_A_PLOT = 4
 """The plots are renewed once a second, the numbers four times."""
@@ -47,13 +45,13 @@ _KEY_SECONDS = 2.0
 _FRESH_SECONDS = 5.0
 """Before a screen opened: the bell rings for what happened then."""
 _READ_SECONDS = 10.0
-"""How long a text is shown that has to be read, or typed."""
+"""How long a text is shown that has to be read, or typed; the next key takes it away."""
 _FROM_A_PERSON = (
     events.Key | events.Paste | events.MouseDown | events.MouseScrollDown | events.MouseScrollUp
 )
 
 
-class VoicecoachApp(App[ExitReason]):
+class VoicecoachApp(App[Closed]):
     """Supervises one run; returns why it was closed.
 
     The engine never waits for this app: it polls the newest snapshot, and sends commands that
@@ -105,6 +103,8 @@ class VoicecoachApp(App[ExitReason]):
         self.after_first_picture: Callable[[], object] = lambda: None
         """Is called once the screen has been drawn."""
         self._key_reported = -inf
+        self._until_key = False
+        """Whether a message is shown until the next key."""
         self._ran = False
         """Whether the screen has seen the run make steps, or wait for more."""
         self._polls = 0
@@ -178,7 +178,7 @@ class VoicecoachApp(App[ExitReason]):
             self.before_end = snapshot
         self._ring(snapshot)
         if self._is_over(snapshot):
-            self.exit(ExitReason.ENDED)
+            self.exit("end")
             return
         self._ran = not snapshot.phase.before_steps
         covered = self._show_upper(snapshot)
@@ -241,6 +241,7 @@ class VoicecoachApp(App[ExitReason]):
 
         Over a dialog it has the last row: there is one line, and no title.
         """
+        self._until_key = timeout == _READ_SECONDS
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def copy_to_clipboard(self, text: str) -> None:
@@ -268,6 +269,10 @@ class VoicecoachApp(App[ExitReason]):
         if isinstance(event, _FROM_A_PERSON) and not event.is_forwarded:
             self._report_key()
         if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            if self._until_key:
+                # It hides the samples that the key is about.
+                self._until_key = False
+                self.clear_notifications()
             await self._key_order.take(event)
         else:
             await super().on_event(event)

@@ -14,7 +14,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from engine.choices import CleanerName
-from engine.errors import VoicecoachError
+from engine.errors import VoicecoachError, explain
 from engine.run.stop import STOP_FORMS_IN_A_SHELL
 from tui import alerts
 from tui.characters import choose
@@ -173,6 +173,14 @@ StopWhenOption = Annotated[
         show_default="never",
     ),
 ]
+TensorboardOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--tensorboard/--no-tensorboard",
+        help="Write event files for TensorBoard into the voice folder.",
+        show_default="as the voice has it, or no",
+    ),
+]
 
 
 class TextCommand(TyperCommand):
@@ -208,12 +216,11 @@ def reports_errors(command: Callable[_Given, int]) -> Callable[_Given, None]:
 
 
 def _report_unexpected(error: Exception) -> int:
-    from tui.process.endings import describe_error
     from tui.process.logs import log_of_this_process
 
     log = log_of_this_process()
     LOG.exception("the command failed")
-    print_error(describe_error(error, log))
+    print_error(explain(error, log))
     return 1
 
 

@@ -9,7 +9,7 @@ import argparse
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from time import process_time
 
@@ -33,22 +33,58 @@ ROWS = 20
 """Lines printed of a race of so many steps."""
 
 
+SETTINGS: dict[str, tuple[type, float, float]] = {
+    "batch_size": (int, 1, 1_000),
+    "peak_rate": (float, 1e-9, 1),
+    "warmup_steps": (int, 1, 1e9),
+    "adam_epsilon": (float, 1e-30, 1),
+    "clip_value": (float, 1e-9, 1e9),
+    "restart_steps": (int, 1, 1e9),
+    "crop_frames": (int, 1, 10_000),
+    "ema_decay": (float, 0, 0.999999),
+    "frame_drop": (float, 0, 0.99),
+    "tempo": (float, 0, 0.9),
+} | dict.fromkeys(("epsilon_hat", "masked", "own_lengths", "drop_logits", "exact"), (bool, 0, 1))
+"""What `--set` changes: type, least and most."""
+OPTIONAL = ("crop_frames", "ema_decay")
+"""Those that may be None."""
+
+
 def read_changes(given: Sequence[str]) -> dict[str, object]:
     """Read `tempo=0.2` and the like as fields of `Recipe`; InputError for what is none."""
-    known, changes = {one.name for one in fields(Recipe)} - {"name"}, {}
+    changes: dict[str, object] = {}
     for text in given:
         name, _, value = text.partition("=")
-        if name not in known:
-            raise InputError(f"--set {text}: a recipe has no {name!r}; it has {sorted(known)}")
+        if name not in SETTINGS:
+            raise InputError(f"--set {text}: {name!r} is none of {', '.join(sorted(SETTINGS))}")
+        kind, least, most = SETTINGS[name]
         try:
-            changes[name] = json.loads(
-                {"True": "true", "False": "false", "None": "null"}.get(value, value)
-            )
+            read = json.loads({"True": "true", "False": "false", "None": "null"}.get(value, value))
         except ValueError:
-            changes[name] = value
-        if not isinstance(changes[name], int | float | None):
-            raise InputError(f"--set {text}: {value!r} is no number, None, True or False")
+            read = value
+        if kind is float and type(read) is int:
+            read = float(read)
+        optional = name in OPTIONAL
+        if not ((optional and read is None) or (type(read) is kind and least <= read <= most)):
+            words = {bool: "True or False", int: "a whole number", float: "a number"}[kind]
+            words += "" if kind is bool else f" from {least:g} to {most:g}"
+            raise InputError(f"--set {text}: give {words}{', or None' if optional else ''}")
+        changes[name] = read
     return changes
+
+
+def check_numbers(options: argparse.Namespace) -> None:
+    """Raise InputError where an option is outside of what can be raced with."""
+    for name, least, most in (
+        ("steps", 1, 1e9),
+        ("seconds", 0.001, float("inf")),
+        ("threads", 1, 1_000),
+        ("seed", 0, 2**32 - 1),
+        ("dropout", 0, 0.9),
+    ):
+        value = getattr(options, name)
+        if value is not None and not least <= value <= most:
+            raise InputError(f"--{name} is {value}; give {least:g} to {most:g}")
 
 
 def open_voice(corpus: Path, source: Voice, out: Path) -> tuple[Voice, FeatureStore]:
@@ -167,10 +203,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seconds", type=float, default=float("inf"), help="or so many seconds")
     parser.add_argument("--threads", type=int, default=1)
     options = parser.parse_args(arguments)
-    if options.steps < 1 or options.seconds <= 0:
-        parser.error("--steps and --seconds must be more than 0")
-    torch.set_num_threads(options.threads)
     try:
+        check_numbers(options)
+        torch.set_num_threads(options.threads)
         recipe = replace(recipe_named(options.recipe), **read_changes(options.set))
         source = Voice.open(options.source)
         newest = source.newest(options.network)

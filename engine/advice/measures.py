@@ -18,8 +18,6 @@ class Measure:
     """What it says about the voice, in one sentence."""
     unit: str = ""
     """What its values are in; with `%` they run from 0 to 100."""
-    judge: bool = False
-    """Whether it needs a model of `voicecoach[judge]`."""
     sound: bool = False
     """Whether it is taken of the sound, to which the SSRN adds its share."""
     shown: bool = True
@@ -107,17 +105,8 @@ MEASURES: dict[str, Measure] = {
         "lower",
         "Letters that a speech recogniser gets wrong; the recordings' own show its part in it.",
         "%",
-        judge=True,
         sound=True,
         ranked=True,
-    ),
-    "naturalness": Measure(
-        "naturalness",
-        "higher",
-        "Predicted naturalness; the recordings' own is the ceiling.",
-        judge=True,
-        sound=True,
-        shown=False,
     ),
     "similarity": Measure(
         "similarity to the speaker",

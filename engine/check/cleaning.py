@@ -1,16 +1,14 @@
 """Recordings made fit for training: rumble, ends, pauses, loudness; and what cannot be repaired."""
 
-import io
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import soundfile
 from numpy.typing import NDArray
 
 from engine.check.levels import LONGEST_PAUSE, hop_samples, measure_levels
 from engine.check.recordings import Recording, examine
-from engine.data.audio import AudioSpec, load_recording
+from engine.data.audio import AudioSpec, load_recording, wav_bytes
 from engine.data.clips import Clip, Limits
 from engine.data.metadata import Rejected
 from engine.errors import InputError
@@ -83,19 +81,11 @@ def repair_waveform(
     if not len(repaired):
         return Rejected(clip.line, clip.clip_id, "has no sound that stands out from its noise")
     path = folder / f"{clip.clip_id}.wav"
-    _write(path, repaired, audio.sample_rate)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(wav_bytes(repaired, audio.sample_rate))
     recording = examine(replace(clip, path=path), audio, limits)
     trimmed, shortened, gain = round(trimmed, 3), round(shortened, 3), round(gain, 2)
     return Kept(recording, Change(clip.line, clip.clip_id, trimmed, shortened, gain))
-
-
-def _write(path: Path, waveform: NDArray[np.float32], sample_rate: int) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    samples = np.round(waveform * np.float32(32_767)).astype(np.int16)
-    # Through memory: on a full disk libsndfile says less than the file system.
-    buffer = io.BytesIO()
-    soundfile.write(buffer, samples, sample_rate, "PCM_16", format="WAV")
-    path.write_bytes(buffer.getvalue())
 
 
 def _repair(

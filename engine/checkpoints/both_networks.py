@@ -1,12 +1,13 @@
 """Whether both networks of a voice have learned from its recordings."""
 
+import shlex
 from collections.abc import Iterator
 from contextlib import suppress
 
 from engine.checkpoints.state import read_state
 from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
-from engine.run.sample import KeptCheckpoint, command_to_train_ssrn, lacking_ssrn
+from engine.run.sample import KeptCheckpoint, lacking_ssrn
 from engine.voice.folder import Voice
 
 
@@ -17,7 +18,9 @@ def ssrn_to_train(voice: Voice) -> tuple[str, str] | None:
     """
     newest = [one for network in NETWORKS for one in _newest(voice, network)]
     lacking = lacking_ssrn(newest) if voice.history("text2mel").exists() else ""
-    return (lacking, command_to_train_ssrn(voice.folder)) if lacking else None
+    folder = shlex.quote(str(voice.folder))
+    command = f"voicecoach train --voice {folder} --network ssrn --stop-at +5k"
+    return (lacking, command) if lacking else None
 
 
 def _newest(voice: Voice, network: NetworkName) -> Iterator[KeptCheckpoint]:

@@ -20,7 +20,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.files import plain_file, read_plain
 from engine.networks.specs import NetworkSpec, read_spec
-from engine.run.stop import MAX_STEPS
+from engine.run.stop import Step
 from engine.serialization import from_json
 from engine.text.vocabulary import Vocabulary
 from engine.voice.folder import Voice
@@ -58,7 +58,6 @@ RATE_FACTOR = 0.5
 FORGIVEN_AFTER = 5000
 """Steps after a rollback from which on it no longer counts. The learning rate stays lowered."""
 
-_Step = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
 _Count = Annotated[int, Meta(ge=0, le=10**6)]
 
 
@@ -94,7 +93,7 @@ class Recovery(msgspec.Struct, frozen=True, rename={"diverged_at": "sick_step"})
     salt: _Count = 0
     """Part of the seed of batches and dropout where it is not 0: the very same steps would diverge
     again."""
-    diverged_at: _Step = 0
+    diverged_at: Step = 0
     """The step at which the last divergence was noticed."""
 
     def after(self, step: int) -> "Recovery":
@@ -130,11 +129,11 @@ class CheckpointState(
     """What `state.json` says; see `engine.checkpoints.checkpoint.Checkpoint`."""
 
     network: NetworkName
-    step: _Step
-    base_step: _Step
+    step: Step
+    base_step: Step
     recipe: Annotated[str, Meta(pattern=r"\A[a-z0-9-]{1,40}\Z")]
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)]
-    optimizer_start_step: _Step = 0
+    optimizer_start_step: Step = 0
     symbols: str
     parameters: Annotated[int, Meta(ge=1, le=2**40)] | None = None
     spec: dict[str, Any]

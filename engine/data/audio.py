@@ -1,9 +1,10 @@
-"""Reading a recording."""
+"""Reading a recording, and the bytes of a WAV."""
 
 import contextlib
 import hashlib
 import io
 import os
+import struct
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -32,6 +33,11 @@ seconds. A file of holes can have any number, which would all be read."""
 _SLACK = 4_096
 # Samples of all channels that are read at once.
 _BLOCK = 2**20
+HEADER_BYTES = 44
+"""What comes before the first sample of a WAV of ours."""
+# A size that is not known yet, as players of streams expect it.
+_OPEN = 2**32 - 1
+_BYTES_PER_SAMPLE = 2
 
 
 class RecordingFile:
@@ -214,3 +220,22 @@ def _naming(path: Path) -> Iterator[None]:
             f"{path} cannot be read as a recording ({str(words).rstrip('. ')}); "
             "save it as WAV or FLAC."
         ) from error
+
+
+def wav_header(sample_rate: int, samples: int | None = None) -> bytes:
+    """Return the header of a mono WAV of 16 bits; without a number of `samples` it stays open."""
+    size = _OPEN if samples is None else min(samples * _BYTES_PER_SAMPLE, _OPEN)
+    rest = _OPEN if samples is None else min(size + HEADER_BYTES - 8, _OPEN)
+    per_second = sample_rate * _BYTES_PER_SAMPLE
+    form = struct.pack("<IHHIIHH", 16, 1, 1, sample_rate, per_second, _BYTES_PER_SAMPLE, 16)
+    return b"RIFF%bWAVEfmt %bdata%b" % (struct.pack("<I", rest), form, struct.pack("<I", size))
+
+
+def pcm16(waveform: NDArray[np.float32]) -> bytes:
+    """Return samples `(n,)` in [−1, 1] as whole numbers of 16 bits, little-endian."""
+    return np.round(np.clip(waveform, -1, 1) * 32_767).astype("<i2").tobytes()
+
+
+def wav_bytes(waveform: NDArray[np.float32], sample_rate: int) -> bytes:
+    """Return samples `(n,)` in [−1, 1] as a mono WAV of 16 bits."""
+    return wav_header(sample_rate, len(waveform)) + pcm16(waveform)

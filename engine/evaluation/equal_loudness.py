@@ -1,12 +1,11 @@
 """Two sounds made alike in all that is no matter of quality: loudness, silence around, length."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from engine.data.audio import RecordingFile
+from engine.data.audio import RecordingFile, wav_bytes
 
 Sound = NDArray[np.float32]
 
@@ -35,7 +34,7 @@ def equally_loud(first: Path, second: Path) -> tuple[bytes, bytes]:
         sounds.append(recording.mono(rate))
     levelled = level_together([_without_silence(sound, rate) for sound in sounds], rate)
     length = max(map(len, levelled))
-    one, other = (_wav(np.pad(sound, (0, length - len(sound))), rate) for sound in levelled)
+    one, other = (wav_bytes(np.pad(sound, (0, length - len(sound))), rate) for sound in levelled)
     return one, other
 
 
@@ -123,11 +122,3 @@ def _without_silence(sound: Sound, rate: int) -> Sound:
     cut[: len(fade)] *= fade
     cut[len(cut) - len(fade) :] *= fade[::-1]
     return cut
-
-
-def _wav(sound: Sound, rate: int) -> bytes:
-    import soundfile
-
-    file = io.BytesIO()
-    soundfile.write(file, sound, rate, format="WAV", subtype="PCM_16")
-    return file.getvalue()

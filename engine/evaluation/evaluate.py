@@ -39,19 +39,15 @@ class Evaluator:
     def __init__(
         self,
         voice: Voice,
-        *,
-        models: bool = True,
         on_progress: Callable[[int, int], None] = lambda done, total: None,
     ) -> None:
         """Read nothing yet.
 
         Args:
             voice: whose checkpoints are evaluated.
-            models: whether models that listen take part, as far as they are installed.
             on_progress: takes how many sentences of a checkpoint are measured, and of how many.
         """
         self._voice = voice
-        self._models = models
         self._on_progress = on_progress
         self._networks = Networks(voice)
 
@@ -61,10 +57,8 @@ class Evaluator:
         return load_material(self._voice)
 
     @cached_property
-    def judges(self) -> Judges | None:
-        """The models that listen, as far as they are installed; None where none shall."""
-        if not self._models:
-            return None
+    def judges(self) -> Judges:
+        """The models that listen, as far as they are installed."""
         settings = self._voice.settings
         recordings = [
             Recording(one.recording, settings.audio.sample_rate, one.clip.text)
@@ -74,8 +68,7 @@ class Evaluator:
 
     def covers(self, evaluation: Evaluation) -> bool:
         """Whether an evaluation has all that could be measured now, with the SSRN of now."""
-        names = self.judges.names if self.judges else ()
-        if not {*names} <= {*evaluation.judges}:
+        if not {*self.judges.names} <= {*evaluation.judges}:
             return False
         newest = self._voice.newest("ssrn")
         of_now = evaluation.network == "ssrn" or newest is None
@@ -87,7 +80,7 @@ class Evaluator:
         audio = self._voice.settings.audio
         found = [measure_sound(one.recording, audio) for one in self.material.held_out]
         own = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
-        return own | (self.judges.ceilings if self.judges else {})
+        return own | self.judges.ceilings
 
     def evaluate(self, network: NetworkName, step: int) -> Evaluation:
         """Measure a checkpoint; its sound is not kept.
@@ -121,7 +114,7 @@ class Evaluator:
             held_out=loss.total if loss else None,
             held_out_training=training.total if training else None,
             ceilings=self._ceilings if self.material.held_out else {},
-            judges=self.judges.names if self.judges else (),
+            judges=self.judges.names,
             seconds=process_time() - started,
         )  # fmt: skip
 
@@ -180,9 +173,7 @@ class Evaluator:
         found = measure_sound(waveform, audio, pauses, PAUSE_SECONDS)
         if clip is not None:
             found["mel_distortion"] = mel_distortion(waveform, clip.recording, audio)
-        if self.judges is not None:
-            found |= self.judges.measure(waveform, audio.sample_rate, text)
-        return found
+        return found | self.judges.measure(waveform, audio.sample_rate, text)
 
     def _resynthesised(self, ssrn: SSRN) -> list[SentenceMeasures]:
         """What is measured of the held-out recordings that an SSRN resynthesises."""

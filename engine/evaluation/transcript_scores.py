@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from engine.check.report import TranscriptScore
+from engine.check.speaking_rate import robust_deviation
 from engine.data.audio import recording_length
 from engine.data.clips import Clip, scan_corpus, usable_clips
 from engine.errors import InputError
@@ -168,7 +169,7 @@ def require_judgement(predictions: Sequence[Prediction], voice: Path) -> None:
 def _scores(predictions: Sequence[Prediction]) -> tuple[TranscriptScore, ...]:
     paces = np.array([each.off_diagonal for each in predictions])
     pace = float(np.median(paces))
-    off_pace = max(_DEVIATIONS * _spread(paces), _OFF_PACE - pace)
+    off_pace = max(_DEVIATIONS * robust_deviation(paces.tolist()), _OFF_PACE - pace)
     values = np.maximum(_loss_scores(predictions), (paces - pace) / off_pace)
     scores = [
         TranscriptScore(
@@ -195,8 +196,3 @@ def _loss_scores(predictions: Sequence[Prediction]) -> NDArray[np.float64]:
     gap = max(others - middle, _MIN_DEVIATIONS * deviation)
     score: NDArray[np.float64] = ratios - middle
     return score / min(max(_DEVIATIONS * deviation, _NEAREST * gap), gap)
-
-
-def _spread(values: NDArray[np.float64]) -> float:
-    """Standard deviation by the median absolute deviation, which outliers do not move."""
-    return float(np.median(np.abs(values - np.median(values)))) / 0.6745

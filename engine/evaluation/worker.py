@@ -90,8 +90,7 @@ def serve(requests: Iterable[bytes], answer: Callable[[Reply], None]) -> None:
                 evaluator = _evaluator(voice, lambda done, total: answer(Reply(False)))
                 opened = voice.folder, voice.settings
             evaluation = evaluator.evaluate(request.network, request.step)
-            absent = evaluator.judges.absent if evaluator.judges else ""
-            answer(Reply(True, evaluation, judge_absent=absent))
+            answer(Reply(True, evaluation, judge_absent=evaluator.judges.absent))
         except VoicecoachError as error:
             answer(Reply(True, trouble=str(error)))
         except Exception as error:
@@ -105,7 +104,7 @@ def _evaluator(voice: Voice, on_progress: Callable[[int, int], None]) -> "Evalua
     from engine.evaluation.evaluate import Evaluator
 
     torch.set_num_threads(1)
-    return Evaluator(voice, on_progress=on_progress)
+    return Evaluator(voice, on_progress)
 
 
 def _give_way() -> None:

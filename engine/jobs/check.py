@@ -19,7 +19,7 @@ from engine.check.report import (
     TranscriptScore,
     in_order,
 )
-from engine.check.survey import Survey, survey
+from engine.check.survey import Survey, judge, measure_corpus
 from engine.checkpoints.state import specs_of
 from engine.choices import CleanerName, NetworkName, PresetName
 from engine.data.clips import METADATA, scan_corpus
@@ -32,18 +32,11 @@ from engine.voice.settings import VoiceSettings
 Progress = Callable[[str], AbstractContextManager[Callable[[int, int], None]]]
 """Shows a task with this title; what it yields is called with what is done and the total."""
 
-_MAX_PRICE = 1_000_000
 _SSRN_SHARE = USUAL_STEPS["ssrn"] / USUAL_STEPS["text2mel"]
 # Score from which on a transcript is suspicious; that of another clip's transcript is 2.
 _SUSPICIOUS = 1.0
 # Letters below which a text says too little to be told from another: spelled letters, one word.
 _FEW_LETTERS = 10
-
-
-def require_price(price: float | None) -> None:
-    """Refuse what is no price in US dollars an hour."""
-    if price is not None and not 0 <= price < _MAX_PRICE:
-        raise InputError(f"--price is {price:g}; give US dollars an hour, such as 0.99.")
 
 
 @dataclass(frozen=True)
@@ -72,7 +65,6 @@ class CheckOptions:
     device: str = "auto"
 
     def __post_init__(self) -> None:
-        require_price(self.price)
         if self.deep and not (self.voice or self.against):
             raise InputError("--deep needs a trained voice to score transcripts: --voice DIR.")
 
@@ -106,14 +98,14 @@ def check(options: CheckOptions, progress: Progress) -> tuple[CheckReport, Input
     voice = None if options.against is None else Voice.open(options.against)
     _require_voice_and_device(options)
     with progress("checking the recordings") as show:
-        files = survey(
+        measured = measure_corpus(
             scan_corpus(options.dataset),
             Vocabulary(settings.symbols, settings.cleaner),
             settings.limits,
             settings.audio,
-            left_out=left_out_of(voice, options.dataset),
             on_progress=show,
         )
+        files = judge(measured, left_out=left_out_of(voice, options.dataset))
     report, refusal = files.report, None
     if options.deep and report.usable:
         try:

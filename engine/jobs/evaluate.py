@@ -113,7 +113,7 @@ def evaluate(
     fresh: dict[int, Evaluation] = {}
     with progress(f"evaluating {NETWORK_TITLES[network]}") as show:
         title = ""
-        evaluator = Evaluator(voice, on_progress=lambda done, total: show(done, total, title))
+        evaluator = Evaluator(voice, lambda done, total: show(done, total, title))
         known = {one.step: one for one in read_evaluations(voice, network)}
         missing = [step for step in steps if step not in known or not evaluator.covers(known[step])]
         # The newest first: it is what a person asks about who does not wait for all.
@@ -134,7 +134,7 @@ def evaluate(
         frozenset(found),
         tuple(one for one in kept_checkpoints(voice) if one.network == network),
         recommend(voice, network),
-        evaluator.judges.absent if missing and evaluator.judges else "",
+        evaluator.judges.absent if missing else "",
         tuple(troubles),
     )
 

@@ -118,9 +118,7 @@ class NetworkReport:
     @property
     def best(self) -> int | None:
         """The step to export; None where that is not known."""
-        if self.recommended:
-            return self.recommended.step
-        return next((one.step for one in self.checkpoints if one.best), None)
+        return self.recommended.step if self.recommended else None
 
     @property
     def base(self) -> int | None:

@@ -40,10 +40,15 @@ def spoken_by(
         InputError: a checkpoint is damaged, or cannot speak.
         EngineError: a sound cannot be written.
     """
-    wanted = _with_recordings(known) or _held_out(voice, folder) or list(known) or _own(voice)
+    wanted = [one for one in known if one.original] or _held_out(voice, folder) or list(known)
+    wanted = wanted or [SpokenSentence(one, None, ()) for one in voice.settings.sentences]
     sentences = {one.sentence: one for one in (*wanted[:_SENTENCES], *known)}
     for step in steps:
-        lacking = [one for one in wanted[:_SENTENCES] if not _has(sentences[one.sentence], step)]
+        lacking = [
+            one
+            for one in wanted[:_SENTENCES]
+            if all(sample.step != step for sample in sentences[one.sentence].samples)
+        ]
         if lacking:
             compute_on_one_thread()
             speaker = open_speaker(voice, step)
@@ -51,14 +56,6 @@ def spoken_by(
             sample = _speak(speaker, one.sentence, folder / f"{step}-{len(list(folder.iterdir()))}")
             sentences[one.sentence] = _with(sentences[one.sentence], sample)
     return list(sentences.values())
-
-
-def _with_recordings(known: Iterable[SpokenSentence]) -> list[SpokenSentence]:
-    return [one for one in known if one.original]
-
-
-def _own(voice: Voice) -> list[SpokenSentence]:
-    return [SpokenSentence(sentence, None, ()) for sentence in voice.settings.sentences]
 
 
 def _held_out(voice: Voice, folder: Path) -> list[SpokenSentence]:
@@ -72,10 +69,6 @@ def _held_out(voice: Voice, folder: Path) -> list[SpokenSentence]:
             write_wav(original, level(load_recording(recording, rate)), rate)
             found.append(SpokenSentence(row.text, original, ()))
     return found
-
-
-def _has(sentence: SpokenSentence, step: int) -> bool:
-    return any(sample.step == step for sample in sentence.samples)
 
 
 def _speak(speaker: Speaker, sentence: str, place: Path) -> Sample:

@@ -12,6 +12,7 @@ from engine.advice.intervals import summarise
 from engine.advice.kept import kept_checkpoints
 from engine.choices import NetworkName
 from engine.errors import InputError
+from engine.files import changed_at
 from engine.jobs.info import describe
 from engine.run.commands import MAX_SENTENCES, Audition, Command, MarkHeard
 from engine.run.publisher import Publisher
@@ -46,7 +47,7 @@ class RestingVoice:
             InputError: as `engine.jobs.info.describe`.
         """
         self._folder = folder
-        self._read_at = _changed_at(folder)
+        self._read_state = _state_of(folder)
         voice = Voice.open(folder)
         self._publisher = Publisher(_snapshot_of(voice, last))
         self._publisher.on_speaking = on_change
@@ -67,7 +68,7 @@ class RestingVoice:
             InputError: it is something that only a run can do.
         """
         if isinstance(command, Audition):
-            self._speaking().take(command)
+            self._speaking().request(command)
         elif not isinstance(command, MarkHeard):
             raise InputError("No run trains this voice.")
         elif self._auditions is not None:
@@ -94,11 +95,11 @@ class RestingVoice:
             InputError: as `__init__`.
         """
         with self._turn:
-            changed_at = _changed_at(self._folder)
+            state = _state_of(self._folder)
             idle = self._auditions is None or self._auditions.idle
-            if idle and changed_at != self._read_at:
+            if idle and state != self._read_state:
                 self._read()
-                self._read_at = changed_at
+                self._read_state = state
 
     def _read(self) -> None:
         voice = Voice.open(self._folder)
@@ -157,7 +158,7 @@ def _snapshot_of(voice: Voice, last: Snapshot | None) -> Snapshot:
     )
 
 
-def _changed_at(folder: Path) -> list[int | None]:
+def _state_of(folder: Path) -> list[int | None]:
     """When what is shown of a folder changed last; a part that is not there has None."""
     parts = (
         "voice.toml",
@@ -167,11 +168,4 @@ def _changed_at(folder: Path) -> list[int | None]:
         "text2mel/checkpoints",
         "ssrn/checkpoints",
     )
-    return [_modified(folder / part) for part in parts]
-
-
-def _modified(path: Path) -> int | None:
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return None
+    return [changed_at(folder / part) for part in parts]

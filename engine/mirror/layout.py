@@ -24,7 +24,7 @@ from engine.choices import NETWORKS, NetworkName
 from engine.errors import InputError
 from engine.mirror.address import MARKER, without_secrets
 from engine.mirror.store import FileInfo, Store
-from engine.run.stop import MAX_STEPS
+from engine.run.stop import Step
 from engine.serialization import from_json, to_plain
 
 MANIFEST = "manifest.json"
@@ -75,7 +75,7 @@ class Manifest:
     id: _Id
     """The voice's."""
     network: NetworkName
-    step: Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+    step: Step
     sequence: _Sequence
     """Grows with every checkpoint that is sent; the small files of the highest are the newest."""
     files: Annotated[dict[_CheckpointFile, FileInfo], Meta(max_length=100)]

@@ -65,10 +65,13 @@ class Audition(msgspec.Struct, frozen=True, tag=True):
     ssrn_step: StepChoice | None = None
     """The checkpoint of SSRN; None for the newest."""
     for_comparison: bool = False
-    """Whether it is for a blind comparison, and no screen is to play it by itself."""
+    """Whether it is for a blind comparison: nothing of it is shown before it is there, and no
+    screen is to play it by itself."""
     network: NetworkName | None = None
     """Whose sample it is to be: SSRN's is its held-out recording again. None for Text2Mel's where
     that is trained."""
+    automatic: bool = False
+    """Whether nobody asked for it, as in the series: it gives way to what a person asks for."""
 
     def __post_init__(self) -> None:
         msgspec.structs.force_setattr(self, "sentence", clean_sentence(self.sentence))

@@ -9,14 +9,13 @@ from msgspec import Meta, Struct
 
 from engine.choices import NetworkName
 from engine.formatting import printable
-from engine.run.stop import MAX_STEPS
+from engine.run.stop import Step
 
 BestBy = Literal["held-out", "judge", "listening"]
 """What makes a checkpoint the best: its held-out loss, what `evaluate` measured, or what a person
 answered in blind comparisons."""
 
 
-_Step = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
 _Figure = Annotated[float, Meta(ge=-1e9, le=1e9)]
 """No measure comes near the limits, and a curve of those that did could not be drawn."""
 
@@ -64,11 +63,11 @@ class Evaluation:
     network: NetworkName
     """The network that is evaluated. Text2Mel speaks sentences through `ssrn_step`; SSRN
     resynthesises held-out recordings."""
-    step: _Step
+    step: Step
     time: Annotated[float, Meta(ge=0, le=1e11)]
     """Seconds since the epoch."""
     sentences: tuple[SentenceMeasures, ...]
-    ssrn_step: _Step | None = None
+    ssrn_step: Step | None = None
     """Of the SSRN that made the sound; None without one."""
     weights: str = ""
     """SHA-256 of the file of the weights that spoke: a step may be made again with others."""

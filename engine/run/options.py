@@ -1,5 +1,6 @@
 """The options of `train`, read and checked."""
 
+import contextlib
 import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -26,6 +27,7 @@ Price = float | Literal["auto"]
 # What a shell may have left of a sum: of $30 it takes $3 for a name, which stands for nothing, and
 # of a $5 all, so that an option takes the next one for its value.
 _MAYBE_A_SUM = re.compile(r"-.*|[$0-9.,]*")
+_MAX_PRICE = 1_000_000
 _LEADING_ZERO = re.compile(r"0[0-9].*")
 _SHELL_VARIABLE = "the shell expands the $3 of an unquoted $30"
 QUOTE_A_SUM = "if you meant a sum, quote it for the shell: '$25'"
@@ -68,15 +70,15 @@ def parse_stop_option(text: str, option: str = "--stop-at") -> Stop:
 
 def parse_price(text: str) -> Price:
     """Read `0.99`, `$0.99` or `auto`; refuses anything else."""
-    value = text.strip()
-    if value == "auto":
-        return "auto"
-    try:
-        return float(value.removeprefix("$"))
-    except ValueError as error:
-        raise InputError(
-            f"--price is {text!r}; give US dollars an hour, such as 0.99, or auto"
-        ) from error
+    return "auto" if text.strip() == "auto" else parse_dollars(text, ", or auto")
+
+
+def parse_dollars(text: str, or_else: str = "") -> float:
+    """Read `0.99` or `$0.99` as US dollars an hour; refuses anything else."""
+    with contextlib.suppress(ValueError):
+        if 0 <= (usd := float(text.strip().removeprefix("$"))) < _MAX_PRICE:
+            return usd
+    raise InputError(f"--price is {text!r}; give US dollars an hour, such as 0.99{or_else}")
 
 
 MAX_WAIT_SECONDS = 300.0
@@ -185,11 +187,6 @@ class TrainOptions:
             )
         if self.ssrn_stop is not None and not self.both:
             raise InputError("--ssrn-stop-at goes with --network both; give --stop-at")
-        given = 0 if self.price in (None, "auto") else self.price
-        if not (isinstance(given, int | float) and 0 <= given < 1_000_000):
-            raise InputError(
-                f"--price is {self.price:g}; give US dollars an hour, such as 0.99, or auto"
-            )
         if self.budget is not None and not 0 <= self.budget <= MAX_USD:
             raise InputError(f"--budget is {self.budget}; give US dollars, such as 30, or none")
         if self.source_step is not None and self.source is None:

@@ -1,7 +1,6 @@
 """What the samples of a voice are, and the checkpoints that can speak."""
 
 import re
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from msgspec import Meta, Struct
 from engine.choices import NetworkName
 from engine.errors import InputError
 from engine.run.evaluation import BestBy, Misreading
+from engine.run.stop import Step
 from engine.serialization import MAX_NUMBER
 
 StepChoice = Annotated[int, Meta(ge=0, le=MAX_NUMBER)] | Literal["best", "base"]
@@ -41,19 +41,19 @@ def parse_step(text: str, option: str, *, or_word: str = "") -> StepChoice:
 class Sample:
     """A sentence spoken by a checkpoint or by the weights of a moment."""
 
-    step: int
+    step: Step
     sentence: str
     path: Path
-    seconds: float
+    seconds: Annotated[float, Meta(ge=0, le=10**6)]
     note: str
     """What a listener must know: `base`, `no SSRN yet: from the mel alone`."""
     original: Path | None = None
     """The recording beside it, where the sentence is that of a held-out clip."""
-    ssrn_step: int | None = None
+    ssrn_step: Step | None = None
     """Of the SSRN that spoke; None without one, and in samples of earlier versions."""
     automatic: bool = False
     """Whether it belongs to the series that is made at checkpoints."""
-    time: float = 0.0
+    time: Annotated[float, Meta(ge=0, le=10**11)] = 0.0
     """When it was made, in seconds since the epoch; 0 in samples of earlier versions."""
     heard: bool = False
     """Whether somebody has played it, on this host or on the listening page."""
@@ -110,11 +110,3 @@ def lacking_ssrn(checkpoints: Iterable[KeptCheckpoint]) -> str:
     if "text2mel" not in own or "ssrn" in own:
         return ""
     return BASE_SSRN if "ssrn" in there else NO_SSRN
-
-
-def command_to_train_ssrn(voice_folder: Path, *, demo: bool = False) -> str:
-    """The shell command that trains the SSRN of a voice."""
-    voice = shlex.quote(str(voice_folder))
-    if demo:
-        return f"voicecoach demo --voice {voice} --network ssrn"
-    return f"voicecoach train --voice {voice} --network ssrn --stop-at +5k"

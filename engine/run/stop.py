@@ -44,6 +44,8 @@ _STOP = re.compile(
 _SPACE_AT_A_SIGN = re.compile(r"(?<![0-9])\s+|\s+(?![0-9])")
 MAX_STEPS = 10**9
 """No network has a later step: a hundred steps a second, day and night, for four months."""
+Step = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+"""A global step, in dataclasses that are read from files."""
 MAX_USD = 10.0**9
 """No sum of money is larger."""
 BUDGET_WARNING_SHARE = 0.8

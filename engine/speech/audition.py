@@ -6,10 +6,11 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from time import monotonic, thread_time, time
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -46,21 +47,6 @@ _MAX_WAITING = 8
 _FRAMES_AT_ONCE = 20
 
 
-@dataclass(frozen=True)
-class AuditionRequest:
-    """What is to be spoken, and by which checkpoints; see `engine.run.commands.Audition`."""
-
-    sentence: str
-    step: StepChoice | None = None
-    ssrn_step: StepChoice | None = None
-    automatic: bool = False
-    """Whether nobody asked for it: it gives way to what a person asks for."""
-    for_comparison: bool = False
-    """Whether it is for a blind comparison: nothing of it is shown before it is there."""
-    network: NetworkName | None = None
-    """Whose sample it is."""
-
-
 class Auditions:
     """Makes samples one at a time, in its own thread, on the CPU.
 
@@ -82,9 +68,9 @@ class Auditions:
         for one in training:
             self.take_network(one)
         self._turn = threading.Lock()
-        self._asked: deque[AuditionRequest] = deque()
-        self._automatic: deque[AuditionRequest] = deque()
-        self._current: AuditionRequest | None = None
+        self._asked: deque[Audition] = deque()
+        self._automatic: deque[Audition] = deque()
+        self._current: Audition | None = None
         self._give_way = threading.Event()
         self._closing = threading.Event()
         self._samples = SampleList(voice, publisher)
@@ -105,47 +91,23 @@ class Auditions:
 
     @property
     def open(self) -> bool:
-        """Whether its thread takes requests; without one, `request` speaks where it is called."""
-        return self._worker.running and not self._closing.is_set()
+        """Whether its thread takes requests."""
+        return not self._closing.is_set()
 
     @property
     def idle(self) -> bool:
         """Whether nothing is being spoken, or waits for that."""
         return not (self._current or self._asked or self._automatic)
 
-    def take(self, command: Audition) -> None:
-        """Have spoken soon what a person asks for; as `request`."""
-        self.request(
-            command.sentence, command.step, command.ssrn_step,
-            for_comparison=command.for_comparison, network=command.network,
-        )  # fmt: skip
-
-    def request(
-        self,
-        sentence: str = "",
-        step: StepChoice | None = None,
-        ssrn_step: StepChoice | None = None,
-        *,
-        automatic: bool = False,
-        for_comparison: bool = False,
-        network: NetworkName | None = None,
-    ) -> None:
+    def request(self, command: Audition) -> None:
         """Have a sentence spoken soon; any thread may call it, and it never waits.
 
         What a person asks for comes first, in the order in which they did: an automatic sample
         under way is begun anew after it, unless it is nearly done.
-
-        Args:
-            sentence: what to say; empty for the first of the voice's sentences.
-            step: the checkpoint of Text2Mel; None for the weights of the moment it is spoken.
-            ssrn_step: the checkpoint of SSRN; None for the newest.
-            automatic: whether it belongs to the series at checkpoints.
-            for_comparison: whether it is for a blind comparison.
-            network: whose sample it is; see `Audition`.
         """
-        sentence = sentence or self._publisher.snapshot.sentence
-        given = automatic, for_comparison, network or self._own_network
-        wanted = AuditionRequest(sentence, step, ssrn_step, *given)
+        sentence = command.sentence or self._publisher.snapshot.sentence
+        network, automatic = command.network or self._own_network, command.automatic
+        wanted = msgspec.structs.replace(command, sentence=sentence, network=network)
         with self._turn:
             queue = self._automatic if automatic else self._asked
             if wanted in queue or wanted == self._current:
@@ -199,14 +161,13 @@ class Auditions:
 
     def _get_ready(self) -> None:
         """Load what most samples need, for the first to be heard as soon as later ones."""
-        if self._worker.running:  # or else this is the thread that trains
-            compute_on_one_thread()
+        compute_on_one_thread()
         try:
-            self._load(AuditionRequest("", network=self._own_network))
+            self._load(Audition(network=self._own_network))
         except VoicecoachError as error:
             _log.info("nothing can be spoken yet: %s", error)  # told whoever asks for a sample
 
-    def _next(self) -> AuditionRequest | None:
+    def _next(self) -> Audition | None:
         with self._turn:
             queue = self._asked or self._automatic
             waits = bool(queue) and not self._closing.is_set()
@@ -215,7 +176,7 @@ class Auditions:
             self._publisher.update(auditioning=waits)
             return self._current
 
-    def _end_turn(self, request: AuditionRequest, seconds: float) -> None:
+    def _end_turn(self, request: Audition, seconds: float) -> None:
         with self._turn:
             self.automatic_seconds += seconds * request.automatic
             self._current = None
@@ -226,7 +187,7 @@ class Auditions:
     def _must_stop(self) -> bool:
         return self._closing.is_set() or self._give_way.is_set()
 
-    def _make(self, request: AuditionRequest) -> None:
+    def _make(self, request: Audition) -> None:
         try:
             sample = self._speak(request)
             self._samples.add(sample)
@@ -242,7 +203,7 @@ class Auditions:
             text = f"no sample: {type(error).__name__}: {error}; see {self._voice.log}"
             self._report(request, text)
 
-    def _postpone(self, request: AuditionRequest) -> None:
+    def _postpone(self, request: Audition) -> None:
         """Have an automatic sample that gave way begun anew, once its turn comes again."""
         if self._closing.is_set():
             if not request.automatic:
@@ -251,7 +212,7 @@ class Auditions:
         with self._turn:
             self._automatic.appendleft(request)
 
-    def _report(self, request: AuditionRequest, text: str) -> None:
+    def _report(self, request: Audition, text: str) -> None:
         """Say why there is no sample; of the series, which tries again and again, each once."""
         # The same trouble at another step, or with other figures, is not reported again.
         kind = re.sub(r"[0-9.,]+", "", text)
@@ -260,7 +221,7 @@ class Auditions:
         if request.automatic:
             self._reported.add(kind)
 
-    def _speak(self, request: AuditionRequest) -> Sample:
+    def _speak(self, request: Audition) -> Sample:
         text2mel, ssrn = self._load(request)
         steps = (None if one is None else one.step for one in (text2mel, ssrn))
         # A blind test looks itself for what there is.
@@ -276,7 +237,7 @@ class Auditions:
         assert ssrn is not None
         return self._resynthesise(request, ssrn)
 
-    def _load(self, request: AuditionRequest) -> tuple[Loaded | None, Loaded | None]:
+    def _load(self, request: Audition) -> tuple[Loaded | None, Loaded | None]:
         """Load what the request needs: Text2Mel, unless a recording is resynthesised, and SSRN."""
         if request.network != "ssrn":
             text2mel = self._network("text2mel", request.step)
@@ -312,9 +273,7 @@ class Auditions:
         """The held-out clip that a sentence is the text of, by its number in the store."""
         return self._recordings.get(self._voice.vocabulary.clean(sentence))
 
-    def _speak_text(
-        self, request: AuditionRequest, text2mel: Loaded, ssrn: Loaded | None
-    ) -> Sample:
+    def _speak_text(self, request: Audition, text2mel: Loaded, ssrn: Loaded | None) -> Sample:
         sentence, step = request.sentence, text2mel.step
         speaker = join_networks(self._voice, text2mel, ssrn)
         path = self._place(sample_name(step, speaker.ssrn_step, sentence))
@@ -334,7 +293,7 @@ class Auditions:
             for_comparison=request.for_comparison, misreadings=misread,
         )  # fmt: skip
 
-    def _resynthesise(self, request: AuditionRequest, ssrn: Loaded) -> Sample:
+    def _resynthesise(self, request: Audition, ssrn: Loaded) -> Sample:
         """Resynthesise a held-out clip from its true coarse mel."""
         store, number = self._store, self._recording_of(request.sentence)
         assert store is not None
@@ -366,7 +325,7 @@ class Auditions:
 
     @contextmanager
     def _growing(
-        self, request: AuditionRequest, step: int, path: Path
+        self, request: Audition, step: int, path: Path
     ) -> Iterator[Callable[[NDArray[np.float32]], None]]:
         """Let a sample grow chunk by chunk; from the first on, the snapshot says so."""
         speaking = Speaking(step, request.sentence, path, request.automatic)

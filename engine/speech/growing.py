@@ -9,7 +9,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
@@ -17,34 +16,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
+from engine.data.audio import pcm16, wav_bytes, wav_header
 from engine.errors import EngineError
 from engine.files import PRIVATE, fsync, open_plain, open_private, remove_all, write_whole
 
-HEADER_BYTES = 44
-"""What comes before the first sample."""
 _SUFFIX = ".part"
-# A size that is not known yet, as players of streams expect it.
-_OPEN = 2**32 - 1
-_BYTES_PER_SAMPLE = 2
 
 
 def growing_path(final: Path) -> Path:
     """Where the sound grows that will be the file `final`."""
     return final.with_name(f".{final.name}{_SUFFIX}")
-
-
-def wav_header(sample_rate: int, samples: int | None = None) -> bytes:
-    """Return the header of a mono WAV of 16 bits; without a number of `samples` it stays open."""
-    size = _OPEN if samples is None else min(samples * _BYTES_PER_SAMPLE, _OPEN)
-    rest = _OPEN if samples is None else min(size + HEADER_BYTES - 8, _OPEN)
-    per_second = sample_rate * _BYTES_PER_SAMPLE
-    form = struct.pack("<IHHIIHH", 16, 1, 1, sample_rate, per_second, _BYTES_PER_SAMPLE, 16)
-    return b"RIFF%bWAVEfmt %bdata%b" % (struct.pack("<I", rest), form, struct.pack("<I", size))
-
-
-def pcm16(waveform: NDArray[np.float32]) -> bytes:
-    """Return samples `(n,)` in [−1, 1] as whole numbers of 16 bits, little-endian."""
-    return np.round(np.clip(waveform, -1, 1) * 32_767).astype("<i2").tobytes()
 
 
 def write_wav(
@@ -54,8 +35,7 @@ def write_wav(
 
     Its folder has to be there; `mode` is less the umask. Raises `EngineError` where it cannot be.
     """
-    content = wav_header(sample_rate, len(waveform)) + pcm16(waveform)
-    write_whole(path, content, mode, make_folders=False)
+    write_whole(path, wav_bytes(waveform, sample_rate), mode, make_folders=False)
 
 
 class GrowingWav:

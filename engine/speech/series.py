@@ -9,6 +9,7 @@ from time import monotonic, time
 
 from engine.advice.kept import kept_checkpoints
 from engine.choices import NetworkName
+from engine.run.commands import Audition
 from engine.run.publisher import Publisher
 from engine.run.sample import Sample
 from engine.speech.audition import Auditions
@@ -55,7 +56,7 @@ class Series:
         self._voice = voice
         self._auditions = auditions
         self._publisher = publisher
-        self._network = network
+        self._network: NetworkName = network
         self._recording = recording
         self._saved: int | None = None
         self._step: int | None = None
@@ -134,10 +135,9 @@ class Series:
         self._charged, self._last, self._taken = charged, sentence, 0.0
         self._tried.add(turn)
         self._asked = True
-        if self._network == "ssrn":
-            self._auditions.request(sentence, ssrn_step=step, automatic=True, network="ssrn")
-        else:
-            self._auditions.request(sentence, step=step, automatic=True)
+        own, ssrn = (None, step) if self._network == "ssrn" else (step, None)
+        command = Audition(sentence, own, ssrn_step=ssrn, network=self._network, automatic=True)
+        self._auditions.request(command)
         return True
 
     def _account(self) -> None:

@@ -19,6 +19,7 @@ from engine.checkpoints.checkpoint import (
 from engine.checkpoints.state import STATE_FILE
 from engine.choices import NetworkName, SynthesisName
 from engine.errors import InputError
+from engine.files import changed_at
 from engine.networks.ssrn import SSRN
 from engine.networks.text2mel import Text2Mel
 from engine.run.sample import StepChoice
@@ -184,7 +185,7 @@ class Networks:
         """
         self._voice.locate()
         entry = resolve(self._voice, network, choice)
-        key = choice is None, entry, _saved_at(entry)
+        key = choice is None, entry, changed_at(entry.path / STATE_FILE)
         if network not in self._kept or self._kept[network][0] != key:
             # First of all: there may be no room for two.
             self._kept.pop(network, None)
@@ -219,14 +220,6 @@ def ready_to_speak(network: Text2Mel | SSRN) -> Text2Mel | SSRN:
     if isinstance(network, Text2Mel):
         return network
     return network.to(speaking_precision(next(network.parameters()).device))
-
-
-def _saved_at(entry: CheckpointEntry) -> int:
-    """When a checkpoint was saved, in nanoseconds; 0 where it is gone."""
-    try:
-        return (entry.path / STATE_FILE).stat().st_mtime_ns
-    except OSError:
-        return 0
 
 
 def open_speaker(

@@ -57,11 +57,9 @@ def speak_sentence(
     vocabulary: Vocabulary,
     limits: Limits,
     sentence: str,
-    *,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Spoken:
     """Speak one sentence; as `speak_sentences`."""
-    pieces = speak_sentences(text2mel, vocabulary, limits, [sentence], cancelled=cancelled)
+    pieces = speak_sentences(text2mel, vocabulary, limits, [sentence])
     return next(spoken for _, spoken in pieces if spoken is not None)
 
 

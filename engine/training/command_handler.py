@@ -7,13 +7,7 @@ from dataclasses import replace
 from engine.choices import NetworkName
 from engine.errors import VoicecoachError
 from engine.formatting import plural
-from engine.machine.cloud.machine import (
-    Interruption,
-    NoticeGone,
-    SpotNews,
-    SpotNotice,
-    SpotWarning,
-)
+from engine.machine.cloud.machine import NoticeGone, SpotNews, SpotNotice
 from engine.run.commands import (
     Audition,
     Continue,
@@ -49,8 +43,11 @@ _IDLE_SECONDS = 0.5
 _SHOWN_WITHIN = 5.0
 
 
-class Partners:
-    """What the trainers of a run know of each other: alone, one waits and ends by itself."""
+class TrainingGroup:
+    """The networks that a run trains, and what their trainers ask of each other.
+
+    A network that is trained alone waits and ends by itself.
+    """
 
     def __init__(self) -> None:
         self.states: list[RunState] = []
@@ -86,12 +83,12 @@ class RunState:
         options: TrainOptions,
         publisher: Publisher,
         cost: CostMeter,
-        partners: Partners | None = None,
+        group: TrainingGroup | None = None,
     ) -> None:
         """Stand at a global step, ready to make the next."""
-        self.partners = partners or Partners()
-        self.partners.states.append(self)
-        self.partners.expected.discard(cost.network)
+        self.group = group or TrainingGroup()
+        self.group.states.append(self)
+        self.group.expected.discard(cost.network)
         self._publisher = publisher
         self._cost = cost
         self._hold = options.hold
@@ -139,10 +136,10 @@ class RunState:
         self._begin_wait()
 
     def _begin_wait(self) -> None:
-        busy = self.partners.others_busy(self)
+        busy = self.group.others_busy(self)
         if not (self.waits and self.attended) or busy or self._wait_ends is not None:
             return
-        told = any(one._wait_ends is not None for one in self.partners.states)
+        told = any(one._wait_ends is not None for one in self.group.states)
         if not (self.terminal_stalled or told):
             self._publisher.event(
                 f"the run ends after {_minutes()} without a key; --hold waits without limit"
@@ -169,7 +166,7 @@ class RunState:
 
     def why_wait_ends(self) -> str:
         """Return why the wait for a person is over, as a clause; empty while it lasts."""
-        if self.partners.others_busy(self):
+        if self.group.others_busy(self):
             if self._wait_ends is not None:
                 self._set_wait_end(None)
             return ""
@@ -204,7 +201,7 @@ class RunState:
     @property
     def others_done(self) -> bool:
         """Whether the other network, where the run trains one, is at its stop too, or has ended."""
-        return self.partners.others_done(self)
+        return self.group.others_done(self)
 
     @property
     def _now(self) -> float:
@@ -249,7 +246,7 @@ class CommandHandler:
     def wait(self, state: RunState) -> None:
         """Wait a moment for the next command; end a wait for a person that has lasted too long."""
         if state.at_stop:
-            self._limits.store_stop(state.step, done=state.partners.all_at_stop())
+            self._limits.store_stop(state.step, done=state.group.all_at_stop())
         if state.at_stop and not state.attended and state.others_done:
             state.finishing = state.ends_at_stop = True
         elif why := state.why_wait_ends():
@@ -292,14 +289,12 @@ class CommandHandler:
                 known += voice.settings.left_out
                 leave_out(command, voice, known, self._publisher, " from the next run on")
             case Audition():
-                self._auditions.take(command)
+                self._auditions.request(command)
             case MarkHeard(file):
                 self._auditions.mark_heard(file)
             case SetSentences(sentences):
                 self._set_sentences(sentences)
-            case SaveCheckpoint() | PlotAttention():
-                yield command
-            case SpotWarning() | Interruption() | NoticeGone():
+            case SaveCheckpoint() | PlotAttention() | SpotNotice() | NoticeGone():
                 yield command
 
     def _pause(self, state: RunState) -> None:

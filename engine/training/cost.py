@@ -155,7 +155,7 @@ class CostMeter:
         self._closed_seconds = 0.0
         self._marks: deque[tuple[float, int]] = deque()
 
-    def beside(self, network: NetworkName, step: int) -> "CostMeter":
+    def for_network(self, network: NetworkName, step: int) -> "CostMeter":
         """Return the meter of another network that this machine trains."""
         other = copy(self)
         other._begin(network, step)

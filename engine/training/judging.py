@@ -12,7 +12,6 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
 from engine.advice.advice import advise_run
 from engine.advice.best import recommend
@@ -22,6 +21,7 @@ from engine.checkpoints.state import STATE_FILE
 from engine.choices import NETWORK_TITLES, NetworkName
 from engine.errors import VoicecoachError
 from engine.evaluation.worker import Reply, Request
+from engine.files import changed_at
 from engine.formatting import duration, whole_minutes
 from engine.machine.background import BackgroundThread
 from engine.machine.device import usable_cores
@@ -71,15 +71,15 @@ class Judging:
         publisher: Publisher,
         *,
         on_gpu: bool,
-        beside: bool = False,
+        alone: bool = True,
     ) -> None:
         """Evaluate nothing yet.
 
-        `on_gpu` says where the network is trained, `beside` that another one is trained, too: that
-        one is evaluated in half of the time.
+        `on_gpu` says where the network is trained. Unless it is trained `alone`, it is evaluated
+        in half of the time, and the other network in the other half.
         """
-        self._beside = beside
-        self._share = SHARE / 2 if beside else SHARE
+        self._alone = alone
+        self._share = SHARE if alone else SHARE / 2
         self._voice = voice
         self._network: NetworkName = network
         self._publisher = publisher
@@ -161,7 +161,7 @@ class Judging:
         """Publish which checkpoints are the best, and plan, where something has changed."""
         folder = self._voice.locate()
         files = (EVALUATIONS, COMPARISONS, f"{self._network}/checkpoints")
-        now = (folder, sum(self._tries.values()), *(_changed_at(folder / name) for name in files))
+        now = (folder, sum(self._tries.values()), *(changed_at(folder / name) for name in files))
         if now == self._known:
             return
         checkpoints = kept_checkpoints(self._voice)
@@ -192,7 +192,7 @@ class Judging:
         """Whether it has all that can be measured now: with the newest SSRN, by all models."""
         newest = None if self._network == "ssrn" else self._voice.newest("ssrn")
         by_now = newest is None or evaluation.ssrn_step == newest.step
-        if self._beside:  # a new SSRN comes as often as a checkpoint
+        if not self._alone:  # a new SSRN comes as often as a checkpoint
             by_now = newest is None or evaluation.ssrn_step is not None
         return by_now and self._models <= {*evaluation.judges}
 
@@ -202,7 +202,7 @@ class Judging:
     def _try(self, step: int) -> tuple[int, int | None]:
         """A checkpoint as it was saved: another one may be made of its step."""
         folder = self._voice.checkpoint_folder(self._network, step)
-        return step, _changed_at(folder / STATE_FILE)
+        return step, changed_at(folder / STATE_FILE)
 
     def _next(self) -> int | None:
         """The checkpoint to evaluate now; None while there is none, or no time."""
@@ -371,11 +371,3 @@ def _in_order(kept: Sequence[KeptCheckpoint]) -> list[KeptCheckpoint]:
         return one.step != newest, not one.base, not one.best_by, -one.step
 
     return sorted(kept, key=place)
-
-
-def _changed_at(path: Path) -> int | None:
-    """When a file or folder was changed, in nanoseconds; None where there is none."""
-    try:
-        return path.stat().st_mtime_ns
-    except OSError:
-        return None

@@ -100,7 +100,7 @@ class SpendRecorder:
         if network == self.cost.network:
             return self.cost
         with self._closing:
-            self._meters.append(self.cost.beside(network, step))
+            self._meters.append(self.cost.for_network(network, step))
             return self._meters[-1]
 
     def record(self, step: int, cost: CostMeter | None = None) -> None:
@@ -121,8 +121,7 @@ class SpendRecorder:
             if self.cost.price > 0 and self.cost.price != new.usd:
                 self._waiting += self._close_all()
             self.cost.price = new.usd
-            if self._log_writer.running:  # without, the next period takes it along
-                self._log_writer.request()
+        self._log_writer.request()
         self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
         self._publisher.update(price=new.usd, price_source=new.source, **self.cost.figures())
 

@@ -96,13 +96,13 @@ class SpotWatch:
 
     def ended_preparation(self, inbox: Inbox) -> bool:
         """Whether the cloud ended the preparation; if so, report it: there is nothing to save."""
-        news = self.check_now(inbox)
-        if news is None:
+        notice = self.check_now(inbox)
+        if notice is None:
             return False
-        _report_notice(self._publisher, news.notice, "ending")
+        _report_notice(self._publisher, notice, "ending")
         self._publisher.update(interrupted=True)
         if self.hook is not None:
-            self.hook.run(news.notice)
+            self.hook.run(notice)
         return True
 
     def wait_for_hook(self) -> None:
@@ -174,16 +174,16 @@ class SpotDeadline:
             self._publisher.update(spot_notice=None)
             self._publisher.event("the cloud withdrew its notice: training goes on", "warning")
             return
-        if news.notice != shown:
-            _report_notice(self._publisher, news.notice, "saving")
+        if news != shown:
+            _report_notice(self._publisher, news, "saving")
         write_seconds = save()
-        if news.notice.last_second is not None:
-            self._end = news.notice.last_second - margin(write_seconds, step_seconds)
+        if news.last_second is not None:
+            self._end = news.last_second - margin(write_seconds, step_seconds)
             self._end -= self._mirror_seconds(self._end - self._monotonic())
             left = self._end - self._monotonic()
             if left > 0 and not ending:
                 self._publisher.event(f"training goes on for {left:.0f} s, to the last safe second")
-            self._run_hook(news.notice)
+            self._run_hook(news)
 
     def _mirror_seconds(self, left: float) -> float:
         """What the last checkpoint takes to the mirror; nothing where it would not arrive.

@@ -22,7 +22,7 @@ from engine.speech.series import Series
 from engine.training.budget import Budget
 from engine.training.checkpoint_writer import OnSaved
 from engine.training.checkpointer import Checkpointer
-from engine.training.command_handler import CommandHandler, Partners, RunState
+from engine.training.command_handler import CommandHandler, RunState, TrainingGroup
 from engine.training.cost import CostMeter
 from engine.training.divergence import ADVICE, DivergedError, Divergence
 from engine.training.judging import Judging
@@ -46,7 +46,7 @@ class Services:
     cost: CostMeter
     """The network's."""
     budget: Budget
-    partners: Partners
+    group: TrainingGroup
     turns: Turns
     """Of the device."""
     auditions: Auditions
@@ -81,7 +81,7 @@ class Trainer:
         self._watchdog = services.watchdog
         self._watchdog.shares_processor = self._learner.device.type == "cpu"
         self._turns = services.turns
-        self._state = RunState(context.step, options, publisher, cost, services.partners)
+        self._state = RunState(context.step, options, publisher, cost, services.group)
         # The newest checkpoint may be an earlier one than it seemed.
         spend.roll_back(context.step, cost)
         self._metrics = metrics = Metrics(context, publisher, cost)
@@ -202,7 +202,7 @@ class Trainer:
             if state.step != step:
                 return  # rolled back: the stop lies ahead again
             state.at_stop = True
-            self._limits.store_stop(step, done=state.partners.all_at_stop())
+            self._limits.store_stop(step, done=state.group.all_at_stop())
         state.at_stop, state.at_budget = True, self._limits.budget.used_up
         if state.attended or not state.others_done:
             state.pause(Phase.AT_STOP)
@@ -281,7 +281,7 @@ class Trainer:
 
     def _run_hook(self, notice: SpotNotice) -> None:
         """Run the person's command, once every network that is trained has saved."""
-        if self._state.partners.all_saved_for(notice, self._state) and self._spot.hook:
+        if self._state.group.all_saved_for(notice, self._state) and self._spot.hook:
             self._spot.hook.run(notice)
 
     def _save_at_once(self) -> float:
@@ -313,7 +313,7 @@ class Trainer:
         if self._limits.reached(self._state.step):
             self._judging.report()
         given_up = self._state.gives_up_stop and not interrupted
-        done = self._state.partners.all_at_stop()
+        done = self._state.group.all_at_stop()
         self._limits.store_stop(self._state.step, done=done, given_up=given_up)
         if interrupted:
             self._publisher.update(interrupted=True)

@@ -16,7 +16,7 @@ from engine.speech.in_training import NetworkInTraining
 from engine.speech.series import SHARE, Series
 from engine.training.budget import Budget
 from engine.training.checkpoint_writer import OnSaved
-from engine.training.command_handler import Partners
+from engine.training.command_handler import TrainingGroup
 from engine.training.divergence import DivergedError
 from engine.training.judging import Judging
 from engine.training.network_run import NetworkRun
@@ -53,7 +53,7 @@ class Trainers:
         self._on_saved = on_saved
         self._on_end = on_end
         self._budget = Budget(voice, publisher, spend.cost)
-        self._partners = Partners()
+        self._group = TrainingGroup()
         self._turns: dict[torch.device, Turns] = {}
         self._judges: list[Judging] = []
         self._gpus: list[BackgroundThread] = []
@@ -66,24 +66,24 @@ class Trainers:
         for run, _ in prepared:
             self.expect(run)
         for run, context in prepared:
-            self._train(run, context, beside=len(prepared) > 1)
+            self._train(run, context, alone=len(prepared) == 1)
         return self._auditions
 
     def expect(self, run: NetworkRun) -> None:
         """Keep the others from ending at their stop while a network is being prepared."""
-        self._partners.expected.add(run.network)
+        self._group.expected.add(run.network)
 
     def give_up(self, run: NetworkRun) -> None:
         """Undo `expect` for a network that cannot be trained."""
-        self._partners.expected.discard(run.network)
+        self._group.expected.discard(run.network)
 
     def take(self, run: NetworkRun, context: TrainingContext) -> None:
         """Train another network, from here on."""
         assert self._auditions is not None
         self._auditions.take_network(_in_training(self._voice, context))
-        self._train(run, context, beside=True)
+        self._train(run, context, alone=False)
 
-    def _train(self, run: NetworkRun, context: TrainingContext, *, beside: bool) -> None:
+    def _train(self, run: NetworkRun, context: TrainingContext, *, alone: bool) -> None:
         assert self._auditions is not None
         voice, publisher, device = self._voice, run.publisher, context.learner.device
         gpu = poll_gpu(
@@ -93,24 +93,24 @@ class Trainers:
         )
         self._gpus += [] if gpu is None else [gpu]
         text = context.store.clips[context.attention_clip].text
-        share = SHARE / 2 if beside else SHARE
+        share = SHARE if alone else SHARE / 2
         series = Series(voice, run.network, self._auditions, publisher, text, share)
         series.begin(context.step)
         on_gpu = device.type != "cpu"
-        judging = Judging(voice, run.network, publisher, on_gpu=on_gpu, beside=beside)
+        judging = Judging(voice, run.network, publisher, on_gpu=on_gpu, alone=alone)
         self._judges.append(judging)
         judging.start()
         cost = self._spend.meter_of(run.network, context.step)
         turns = self._turns.setdefault(device, Turns(places_for(device)))
         given = (
-            run.inbox, cost, self._budget, self._partners, turns,
+            run.inbox, cost, self._budget, self._group, turns,
             self._auditions, series, judging, self._spend, self._spot,
         )  # fmt: skip
 
         def make_trainer(watchdog: Watchdog) -> Trainer:
             if device.type == "cuda":
                 torch.cuda.set_device(device)  # each thread has its own
-            elif beside:
+            elif not alone:
                 # Two may take all cores: the screen's thread comes first.
                 os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
             on_saved = self._on_saved, series.checkpoint_saved

@@ -7,7 +7,7 @@ from msgspec import Meta
 
 from engine.choices import NetworkName
 from engine.files import append_line
-from engine.run.stop import MAX_STEPS
+from engine.run.stop import Step
 from engine.serialization import read_json_lines, to_json
 from engine.voice.folder import Voice
 
@@ -19,7 +19,6 @@ _MAX_ANSWERS = 10_000
 
 Answer = Literal["a", "b", "same"]
 """The one that sounded better, or neither."""
-_Step = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +29,14 @@ class Comparison:
     """Seconds since the epoch."""
     network: NetworkName
     """The network whose steps were compared."""
-    a: _Step
+    a: Step
     """The step of the sound that was offered first."""
-    b: _Step
+    b: Step
     answer: Answer
     sentence: str
     files: tuple[str, str]
     """The samples' names in `samples/`, a's first."""
-    ssrn_step: _Step | None = None
+    ssrn_step: Step | None = None
     """Of the SSRN that both were spoken with; None without one, and where SSRN was compared."""
 
     def score(self, step: int) -> float:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from engine.errors import EngineError, InputError
 from engine.files import append_line, fsync, make_folder, plain_file, write_whole
 from engine.run.curves import LossCurve, Losses
-from engine.run.stop import MAX_STEPS
+from engine.run.stop import MAX_STEPS, Step
 from engine.serialization import from_json, to_json, whole_json_lines
 from engine.voice.loss_curve import CurveBuilder
 
@@ -38,7 +38,7 @@ _Loss = Annotated[float, Meta(ge=-1e30, le=1e30)]
 class _Line(msgspec.Struct, gc=False):
     """A line of the file: a logged step, or a note, as far as it is read back."""
 
-    step: Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+    step: Step
     loss: _Loss | None = None
     held_out: _Loss | None = None
     note: str | None = None
@@ -48,7 +48,7 @@ class _Line(msgspec.Struct, gc=False):
 class LoggedStep:
     """A logged step with all that the file has of it."""
 
-    step: Annotated[int, Meta(ge=0, le=MAX_STEPS)]
+    step: Step
     loss: _Loss
     l1: _Loss
     divergence: _Loss

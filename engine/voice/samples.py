@@ -4,18 +4,15 @@ import logging
 import re
 import sys
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
-
-from msgspec import Meta
+from typing import Any
 
 from engine.choices import NetworkName
+from engine.errors import InputError
 from engine.files import append_line, read_plain, write_whole
-from engine.run.evaluation import Misreading
 from engine.run.sample import Sample
-from engine.run.stop import MAX_STEPS
-from engine.serialization import from_json_lines, to_json
+from engine.serialization import from_json_lines, from_plain, to_json
 from engine.voice.folder import Voice
 
 _log = logging.getLogger(__name__)
@@ -32,24 +29,6 @@ _IGNORABLE = re.compile(
 )
 
 
-@dataclass(frozen=True)
-class _Line:
-    """A line of the list; files are named without their folder."""
-
-    step: Annotated[int, Meta(ge=0, le=MAX_STEPS)]
-    sentence: str
-    file: str
-    seconds: Annotated[float, Meta(ge=0, le=10**6)]
-    note: str
-    original: str | None
-    ssrn_step: Annotated[int, Meta(ge=0, le=MAX_STEPS)] | None = None
-    automatic: bool = False
-    time: Annotated[float, Meta(ge=0, le=10**11)] = 0.0
-    heard: bool = False
-    for_comparison: bool = False
-    misreadings: tuple[Misreading, ...] = ()
-
-
 def append_sample(voice: Voice, sample: Sample) -> None:
     """Note a sample in `samples/samples.jsonl`, so that later runs list it, or list it changed.
 
@@ -59,21 +38,12 @@ def append_sample(voice: Voice, sample: Sample) -> None:
 
 
 def _line(sample: Sample) -> str:
-    line = _Line(
-        step=sample.step,
-        sentence=sample.sentence,
-        file=sample.path.name,
-        seconds=round(sample.seconds, 3),
-        note=sample.note,
-        original=sample.original.name if sample.original else None,
-        ssrn_step=sample.ssrn_step,
-        automatic=sample.automatic,
-        time=round(sample.time, 3),
-        heard=sample.heard,
-        for_comparison=sample.for_comparison,
-        misreadings=sample.misreadings,
-    )
-    return to_json(line).decode()
+    """A line of the list; files are named without their folder."""
+    fields = asdict(sample)
+    fields["file"] = fields.pop("path").name
+    fields["original"] = sample.original and sample.original.name
+    fields |= {name: round(fields[name], 3) for name in ("seconds", "time")}
+    return to_json(fields).decode()
 
 
 def read_samples(voice: Voice) -> list[Sample]:
@@ -86,10 +56,11 @@ def read_samples(voice: Voice) -> list[Sample]:
         _log.warning("the samples of earlier runs are not listed: %s", error)
         return []
     found: dict[str, Sample] = {}
-    for line in from_json_lines(content, _Line):
-        if line is None:
+    for line in from_json_lines(content, dict[str, Any]):
+        try:
+            sample = _sample(voice, line or {})
+        except InputError:
             continue  # cut off by the end of a process
-        sample = _sample(voice, line)
         name = sample.path.name
         if name in found and found[name].time != sample.time:
             del found[name]  # thinned, and its name used again
@@ -98,22 +69,13 @@ def read_samples(voice: Voice) -> list[Sample]:
     return [one for one in found.values() if one.path.suffix == ".wav" and one.path.is_file()]
 
 
-def _sample(voice: Voice, line: _Line) -> Sample:
+def _sample(voice: Voice, line: dict[str, Any]) -> Sample:
     # Names alone: a list from elsewhere must not lead out of the folder.
-    return Sample(
-        step=line.step,
-        sentence=line.sentence,
-        path=voice.samples / Path(line.file).name,
-        seconds=line.seconds,
-        note=line.note,
-        original=voice.samples / Path(line.original).name if line.original else None,
-        ssrn_step=line.ssrn_step,
-        automatic=line.automatic,
-        time=line.time,
-        heard=line.heard,
-        for_comparison=line.for_comparison,
-        misreadings=line.misreadings,
+    path, original = (
+        name and str(voice.samples / Path(str(name)).name)
+        for name in (line.get("file"), line.get("original"))
     )
+    return from_plain({**line, "path": path, "original": original}, Sample, "line")
 
 
 def compact_list(voice: Voice) -> None:

@@ -20,7 +20,7 @@ from msgspec import Meta
 
 from engine.errors import EngineError, InputError
 from engine.files import append_line, open_private, read_plain
-from engine.run.stop import MAX_STEPS
+from engine.run.stop import Step
 from engine.serialization import from_json_lines, to_json
 
 _log = logging.getLogger(__name__)
@@ -34,8 +34,6 @@ _NOT_A_LOG = (errno.EFBIG, errno.ELOOP, errno.EINVAL)
 SpendKind = Literal["training", "idle"]
 """What was paid for: steps, or a machine that waits or prepares them."""
 
-_Step = Annotated[int, Meta(ge=0, le=MAX_STEPS)]
-
 
 @dataclass(frozen=True)
 class SpendEntry:
@@ -45,8 +43,8 @@ class SpendEntry:
     """UTC, ISO 8601. For a person to read: no amount is computed from it."""
     end: str
     network: str
-    first_step: _Step
-    last_step: _Step
+    first_step: Step
+    last_step: Step
     seconds: Annotated[float, Meta(ge=0, le=1e10)]
     """By a monotonic clock; limited so that all sums are finite."""
     price: Annotated[float, Meta(ge=0, le=1e16)]

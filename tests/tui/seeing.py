@@ -15,7 +15,7 @@ from engine.run.sample import Sample
 from engine.run.snapshot import Snapshot
 from tui.app import VoicecoachApp
 from tui.audio.listening import Listening
-from tui.process.endings import ExitReason
+from tui.process.endings import Closed
 from tui.process.remote import Host
 from tui.screens.check_screen import CheckScreen
 
@@ -123,7 +123,7 @@ class Opened:
         return " ".join(self._noted)
 
     @property
-    def reason(self) -> ExitReason | None:
+    def reason(self) -> Closed | None:
         """Why the screen closed."""
         return self.app.return_value
 

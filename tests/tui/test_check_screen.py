@@ -12,7 +12,6 @@ from engine.check.kinds import left_out_by_hand
 from engine.data.metadata import LEFT_OUT, Rejected
 from engine.run.commands import CleanFirst, Continue, Finish, Hold, KeyPressed, LeaveOut
 from engine.run.snapshot import Phase, Progress, Snapshot
-from tui.process.endings import ExitReason
 
 
 def checked(**fields: object) -> Snapshot:
@@ -209,8 +208,8 @@ async def test_tab_shows_the_figures_where_there_is_little_room():
 @pytest.mark.parametrize(
     ("keys", "sent", "reason"),
     [
-        (("ctrl+q", "s"), [Finish()], ExitReason.QUIT),
-        (("q", "k"), [], ExitReason.KEEP_TRAINING),
+        (("ctrl+q", "s"), [Finish()], "end"),
+        (("q", "k"), [], "keep training"),
     ],
 )
 async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, reason):
@@ -220,7 +219,7 @@ async def test_leaving_before_training_says_that_nothing_is_lost(keys, sent, rea
         assert "leave; it trains on the usable clips" in run.text
         await run.press(keys[1])
     assert run.sent == sent
-    assert run.reason is reason
+    assert run.reason == reason
 
 
 @pytest.mark.slow
@@ -238,6 +237,14 @@ async def test_k_shows_the_report_during_the_run():
             assert run.sent == []
             await run.press(closing)
             assert run.at_home
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("size", [(80, 24), (10, 3)])
+async def test_a_list_without_findings_can_be_paged(size):
+    async with opened(training(check=CLEAN), size) as run:
+        await run.press("k", *("pagedown", "pageup", "end", "home", "down", "x", "space"))
+        assert run.checks
 
 
 @pytest.mark.slow

@@ -25,6 +25,19 @@ def voice(tmp_path: Path) -> Path:
     return folder
 
 
+def test_demo_and_train_take_the_same_options_of_a_run(tmp_path, monkeypatch) -> None:
+    asked = []
+    for command in ("demo", "train"):
+        monkeypatch.setattr(
+            f"tui.commands.{command}.run_training", lambda make, **_: asked.append(make()) or 0
+        )
+        words = ["--stop-when", "flat", "--tensorboard", "--budget", "3", "--price", "1", "--hold"]
+        voice = ["--voice", str(tmp_path / command)]
+        assert CliRunner().invoke(app, [command, *voice, *words]).exit_code == 0
+    for one in asked:
+        assert (one.stop_when, one.tensorboard, one.budget, one.hold) == ("flat", True, 3, True)
+
+
 @pytest.mark.parametrize("command", ["demo", "train", "import", "say", "export", "info"])
 def test_every_command_explains_itself_with_an_example(command: str) -> None:
     told = CliRunner().invoke(app, [command, "--help"])
@@ -74,7 +87,10 @@ def test_the_version_is_that_of_the_package() -> None:
             (["train", "nowhere", "--network", "both", "--device", wrong], "name one device, or")
             for wrong in ("cuda:0,", ",", "", "cuda,cuda:0", "auto,cpu", "cpu,cuda:0,cuda:1")
         ),
-        (["train", "nowhere", "--price", "-1"], "--price is -1;"),
+        *(
+            (["train", "nowhere", "--price", wrong], f"--price is {wrong!r};")
+            for wrong in ("-1", "nan", "1e9")
+        ),
         (["train", "nowhere", "--checkpoint-every", "0"], "--checkpoint-every is 0"),
         (["train", "nowhere", "--stop-at", "24:00"], "'24:00' is not a time of day"),
         (["train", "nowhere", "--dropout", "x"], "for '--dropout': 'x' is not a number"),

@@ -150,6 +150,19 @@ async def test_without_sound_the_screen_says_what_plays_it_elsewhere():
 
 
 @pytest.mark.slow
+async def test_a_command_that_may_not_be_copied_is_shown_until_the_next_key():
+    async with opened(training(), size=(120, 40), toasts=True) as run:
+        await run.press("y")
+        await run.until(lambda: "if the terminal allows it" in run.text)
+        await run.press("up")
+        assert not run.app.screen.query("Toast")
+        run.app.notify("a message")
+        await run.until(lambda: "a message" in run.text)
+        await run.press("up")
+        assert run.app.screen.query("Toast")
+
+
+@pytest.mark.slow
 async def test_one_message_is_shown_and_none_covers_a_dialog():
     async with opened(training(), size=(40, 15), toasts=True) as run:
         for number in range(3):

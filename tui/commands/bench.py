@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from engine.choices import PresetName
+from engine.run.options import parse_dollars
 from tui.command_line import AsciiOption, DeviceOption, PriceOption, app, reports_errors
-from tui.commands.check import parse_price
 
 
 @app.command(epilog="Example: voicecoach bench recordings/alice --price 0.99 --device cuda:0")
@@ -39,7 +39,7 @@ def bench(
     from tui.reports.progress import progress
 
     options = BenchOptions(
-        preset, device, dataset, None if price is None else parse_price(price), quick, rounds
+        preset, device, dataset, None if price is None else parse_dollars(price), quick, rounds
     )
     measuring = Bench(options, screen_cost)
     printer = Printer(options)

@@ -8,6 +8,7 @@ import typer
 
 from engine.choices import PresetName
 from engine.errors import InputError
+from engine.run.options import parse_dollars
 from engine.run.stop import parse_stop
 from tui.command_line import (
     AsciiOption,
@@ -89,7 +90,7 @@ def check(
         estimate=estimate,
         preset=preset,
         steps=_steps(steps),
-        price=None if price is None else parse_price(price),
+        price=None if price is None else parse_dollars(price),
         device=device,
     )
     report, refusal = run_check(options, progress)
@@ -120,14 +121,6 @@ def _next_command(report: "CheckReport", options: "CheckOptions") -> str:
         return ""
     price = None if options.price is None else f"{options.price:g}"
     return train_command(options.dataset, options.against, None, price=price, **symbols)
-
-
-def parse_price(text: str) -> float:
-    """Read `0.99` or `$0.99`; refuses anything else."""
-    try:
-        return float(text.strip().removeprefix("$"))
-    except ValueError as error:
-        raise InputError(f"--price is {text!r}; give US dollars an hour, such as 0.99") from error
 
 
 def _steps(text: str) -> int:

@@ -8,7 +8,7 @@ import typer
 
 from engine.choices import NetworkName
 from engine.run.sample import parse_step
-from tui.command_line import AsciiOption, app, reports_errors
+from tui.command_line import AsciiOption, app, reports_errors, unwind_on_sigterm
 from tui.process.streams import print_error
 
 if TYPE_CHECKING:
@@ -43,7 +43,16 @@ def evaluate(
     from tui.reports.progress import progress
 
     in_lines = partial(progress, in_lines=True)  # it takes minutes
-    done = run(voice, network, [_choice(one) for one in step or ["all"]], in_lines)
+    choices = [_choice(one) for one in step or ["all"]]
+    try:
+        with unwind_on_sigterm():
+            done = run(voice, network, choices, in_lines)
+    except (KeyboardInterrupt, SystemExit):
+        print_error(
+            "interrupted: the checkpoint in work is lost, those before it are kept; the same "
+            "command measures the rest"
+        )
+        raise
     for trouble in done.troubles:
         print_error(trouble)
     if as_json:

@@ -32,6 +32,7 @@ from tui.command_line import (
     NotifyOption,
     StopOption,
     StopWhenOption,
+    TensorboardOption,
     app,
     checkpoint_option,
     reports_errors,
@@ -137,14 +138,7 @@ def train(
             show_default="no",
         ),
     ] = None,
-    tensorboard: Annotated[
-        bool | None,
-        typer.Option(
-            "--tensorboard/--no-tensorboard",
-            help="Write event files for TensorBoard into the voice folder.",
-            show_default="as the voice has it, or no",
-        ),
-    ] = None,
+    tensorboard: TensorboardOption = None,
     precision: Annotated[
         Precision,
         typer.Option(

@@ -162,27 +162,22 @@ def running_page(voice: Path | None = None) -> Page | None:
     return page
 
 
-def start_page(voice: Path | None = None) -> Page:
+def start_page() -> Page:
     """Return the page, and start it first where none is served.
 
     It outlives this process, and ends by itself when it has been of no use for some minutes.
 
-    Args:
-        voice: a voice folder to show, besides those that are being trained.
-
     Raises:
-        InputError: it cannot be started, or there is no such voice.
+        InputError: it cannot be started.
         EngineError: it does not answer.
     """
-    if (page := running_page(voice)) is not None:
+    if (page := running_page()) is not None:
         return page
-    words = [sys.executable, "-P", "-m", "tui", "listen", "--detached"]
-    words += [] if voice is None else ["--", str(absolute_path(voice))]
     # Where this package is, whatever the current folder has.
     home = str(Path(__file__).parents[2])
     path = os.pathsep.join(filter(None, [home, os.environ.get("PYTHONPATH", "")]))
     with subprocess.Popen(
-        words,
+        [sys.executable, "-P", "-m", "tui", "listen", "--detached"],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

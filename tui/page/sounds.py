@@ -1,10 +1,8 @@
 """Sounds as browsers get them: whole with ranges, or growing while they are made."""
 
 import asyncio
-import io
 import os
 import time
-import wave
 from collections.abc import AsyncIterator
 from pathlib import Path
 from urllib.parse import quote
@@ -15,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from engine.data.audio import RecordingFile
+from engine.data.audio import RecordingFile, wav_header
 from engine.errors import InputError
 from engine.files import open_plain, read_plain
 
@@ -146,13 +144,7 @@ def _as_wav(path: Path) -> bytes:
         samples = file.mono(rate)
     # A recording of 16 bits keeps its very samples.
     samples = np.clip(samples * 32_768, -32_768, 32_767)
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(rate)
-        file.writeframes(samples.round().astype("<i2").tobytes())
-    return buffer.getvalue()
+    return wav_header(rate, len(samples)) + samples.round().astype("<i2").tobytes()
 
 
 def _as_download(request: Request, name: str) -> dict[str, str]:

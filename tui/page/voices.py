@@ -12,7 +12,7 @@ from typing import Any
 from engine.attach.client import RemoteSession
 from engine.attach.registry import RunEntry, known_runs
 from engine.errors import InputError, VoicecoachError
-from engine.files import absolute_path
+from engine.files import absolute_path, changed_at
 from engine.formatting import printable
 from engine.jobs.resting import RestingVoice
 from engine.run.commands import Audition, MarkHeard
@@ -219,8 +219,7 @@ class PageVoice:
         Raises:
             InputError: there is no voice any more.
         """
-        path = self.folder / "voice.toml"
-        changed = path.stat().st_mtime_ns if path.exists() else None
+        changed = changed_at(self.folder / "voice.toml")
         if self._reader is None or self._reader[0] != changed:
             self._reader = (changed, Reader(self.folder))
         reading = self._reader[1].read(text)

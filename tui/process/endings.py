@@ -3,12 +3,11 @@
 import logging
 import time
 from collections.abc import Callable, Iterator
-from enum import Enum
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from engine.choices import NETWORK_TITLES
-from engine.errors import InputError, VoicecoachError
+from engine.errors import InputError, explain
 from engine.formatting import plural, printable
 from engine.jobs.demo import next_commands
 from engine.run.evaluation import Notice
@@ -19,30 +18,14 @@ from tui import formatting
 
 LOG = logging.getLogger(__name__)
 
+Closed = Literal["end", "keep training", "hung up", "crashed"]
+"""Why a screen closed: the run has ended or is to, or goes on without it; its terminal is gone, or
+it failed."""
+
 _Event = TypeVar("_Event", Event, Notice)
 
 _REPEAT_SECONDS = 30.0
 """From one sentence to the next about the same wait."""
-
-
-class ExitReason(Enum):
-    """Why a screen closed."""
-
-    QUIT = "quit"
-    """The person asked to stop and save; the engine has been told to finish."""
-    KEEP_TRAINING = "keep training"
-    """The person left; the run continues without a screen."""
-    ENDED = "ended"
-    """The engine ended, as asked or by a fault."""
-
-
-def describe_error(error: BaseException, log: Path) -> str:
-    """Describe an error in one sentence; one that nobody foresaw refers to the log."""
-    if isinstance(error, VoicecoachError):
-        return str(error)
-    message = " ".join(str(error).split())
-    kind = type(error).__name__
-    return f"unexpected error ({kind}: {message}); see {log}".replace(": )", ")")
 
 
 def describe_outcome(error: BaseException | None, last: Snapshot, log: Path) -> str:
@@ -51,7 +34,7 @@ def describe_outcome(error: BaseException | None, last: Snapshot, log: Path) -> 
         LOG.info("training ended at step %d", last.step)
         return describe_end(last)
     LOG.error("training failed", exc_info=error)
-    return f"voicecoach: {describe_error(error, log)}"
+    return f"voicecoach: {explain(error, log)}"
 
 
 def describe_end(last: Snapshot) -> str:

@@ -196,11 +196,7 @@ class QueuedLog(QueueHandler):
         self._left_out = 0
         self._writer = _Writer(self.queue, file)
         self._queues = True
-        try:
-            self._writer.start()
-        except RuntimeError:
-            # The system allows no more threads; a log that waits is better than none.
-            self._queues = False
+        self._writer.start()
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Let a record be written soon."""

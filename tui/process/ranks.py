@@ -216,6 +216,7 @@ def train_on_gpus_with_screen(processes: int, voice: Path, *, ascii_only: bool |
     front = open_front(terminal, if_killed="the run itself continues")
     log = log_of_this_process()
     with Torchrun(processes, open_private(log, os.O_WRONLY | os.O_APPEND)) as torchrun:
+        signal.signal(signal.SIGTERM, signal.default_int_handler)  # until the screen handles it
         terminal.say(f"starting {processes} processes…")
         session = _attach(torchrun, voice)
         if session is None:
@@ -226,13 +227,12 @@ def train_on_gpus_with_screen(processes: int, voice: Path, *, ascii_only: bool |
 
 
 def _attach(torchrun: Torchrun, voice: Path) -> RemoteSession | None:
-    """Attach to rank 0 once it trains; None where all have ended before."""
+    """Attach to rank 0 once it trains; None where all have ended before, or are to end."""
     try:
         while torchrun.running:
             with suppress(InputError):
                 return RemoteSession(voice, starter=torchrun)
             time.sleep(_POLL_SECONDS)
-    except BaseException:
+    except KeyboardInterrupt:
         torchrun.finish()
-        raise
     return None

@@ -15,7 +15,6 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import Literal
 
 from engine.attach.client import RemoteSession
 from engine.files import absolute_path, open_private
@@ -25,7 +24,7 @@ from engine.run.snapshot import Phase, Snapshot
 from engine.session import Session
 from tui.characters import why_ascii
 from tui.process.background import Front, open_front
-from tui.process.endings import ExitReason, LastWait, closing_lines, describe_end, describe_outcome
+from tui.process.endings import Closed, LastWait, closing_lines, describe_end, describe_outcome
 from tui.process.logs import flush_log, log_of_this_process, open_log
 from tui.process.remote import ssh_to_screen
 from tui.process.signals import SignalWatch, exit_code
@@ -38,9 +37,6 @@ _MAX_FAILURES = 3
 """Failures of a screen within `_FAILS_WITHIN` after which it is opened once more."""
 _FAILS_WITHIN = 60.0
 """Seconds."""
-
-Closed = Literal["hung up", "end", "keep training", "crashed"]
-"""Why a screen closed."""
 
 
 def train_with_screen(make_options: Callable[[], TrainOptions], *, ascii_only: bool | None) -> int:
@@ -229,7 +225,7 @@ class Screen:
         """Ask the app to end."""
         self._is_to_close = True
         if self._open:
-            self._app.exit(ExitReason.ENDED)
+            self._app.exit("end")
 
     def let_go(self, last_words: str = "") -> None:
         """Leave the terminal as it was found, and for good."""
@@ -276,9 +272,7 @@ class Screen:
         terminal.put_back(screen_open=raised)
         if printed.getvalue():
             LOG.error("the screen failed:\n%s", printed.getvalue())
-        if app.return_value is None:
-            return "crashed"
-        return "keep training" if app.return_value is ExitReason.KEEP_TRAINING else "end"
+        return app.return_value or "crashed"
 
     def _reopen(self) -> bool:
         """Replace an app that failed; false where it was to close anyway, or fails all the time."""

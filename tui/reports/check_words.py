@@ -17,6 +17,7 @@ from engine.check.report import (
 )
 from engine.choices import NETWORK_TITLES, NETWORKS
 from engine.formatting import duration, plural, printable, shell_command
+from engine.formatting import sentence as sentence
 from engine.voice.folder import Voice
 from tui import formatting
 
@@ -166,12 +167,6 @@ def subject(finding: Finding) -> str:
     if finding.clip_id and (not name or "/" not in name):
         name = finding.clip_id
     return printable(name)
-
-
-def sentence(advice: str) -> str:
-    """Write advice as a sentence, with a capital and a full stop."""
-    text = printable(advice).strip()
-    return text and text[0].upper() + text[1:].rstrip(".") + "."
 
 
 def unknown(character: UnknownCharacter) -> tuple[str, str, str]:

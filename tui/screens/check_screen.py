@@ -174,11 +174,6 @@ class CheckScreen(HearingScreen):
         by_check = (row.line for row in report.left_out if row.kind != LEFT_OUT)
         return "by the check" if finding.line in by_check else ""
 
-    def say(self, text: str, severity: str = "information") -> None:
-        """Show words for a moment."""
-        level = "warning" if severity != "information" else "information"
-        self.notify(text, severity=level, markup=False)  # type: ignore[arg-type]
-
     def action_begin(self) -> None:
         """Train on the usable clips now."""
         self.session.send(Continue())

@@ -45,8 +45,9 @@ class KeyedScreen(Screen[None]):
         raise NotImplementedError
 
     def say(self, text: str, severity: str = "information") -> None:
-        """Show the person a message."""
-        raise NotImplementedError
+        """Show words for a moment."""
+        plain = severity == "information"
+        self.notify(text, severity="information" if plain else "warning", markup=False)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Hide the other meaning of a key; grey out what does nothing now."""

@@ -24,7 +24,6 @@ from engine.run.stop import SetBudget, StopAt
 from tui import formatting
 from tui.audio.listening import Listening
 from tui.keys import KEYS, Key, Moment
-from tui.process.endings import ExitReason
 from tui.process.remote import Host
 from tui.screens.dialog import Dialog
 from tui.screens.keyed_screen import KeysFooter
@@ -345,9 +344,9 @@ class RunScreen(SampleActions):
         at_stop = all(one.phase is Phase.AT_STOP and one.saved for one in snapshot.both)
         alone_at_stop = at_stop and snapshot.screens <= 1
         if snapshot.phase.ended:
-            self.app.exit(ExitReason.ENDED)
+            self.app.exit("end")
         elif self.session.reading:
-            self.app.exit(ExitReason.KEEP_TRAINING)
+            self.app.exit("keep training")
         elif snapshot.phase is Phase.STOPPING or alone_at_stop:
             self._take_leaving("stop")
         else:
@@ -358,6 +357,6 @@ class RunScreen(SampleActions):
     def _take_leaving(self, answer: str | None) -> None:
         if answer == "stop":
             self.session.send(Finish())
-            self.app.exit(ExitReason.QUIT)
+            self.app.exit("end")
         elif answer == "keep":
-            self.app.exit(ExitReason.KEEP_TRAINING)
+            self.app.exit("keep training")

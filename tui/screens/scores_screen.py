@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from engine.advice.measures import ScoreCurve, in_order, score_curves
 from engine.choices import NETWORK_TITLES
-from engine.formatting import plural, printable
+from engine.formatting import plural, printable, sentence
 from engine.run.snapshot import Snapshot
 from tui.keys import SCORES_KEYS, Key, Moment
 from tui.screens.advice_dialog import AdviceDialog, recommended_words
@@ -110,11 +110,6 @@ class ScoresScreen(KeyedScreen):
         session = self._run.session
         return Moment(self.snapshot, reading=session.reading, attached=session.attached)
 
-    def say(self, text: str, severity: str = "information") -> None:
-        """Show words for a moment."""
-        level = "warning" if severity != "information" else "information"
-        self.notify(text, severity=level, markup=False)  # type: ignore[arg-type]
-
     def action_why(self) -> None:
         self.app.push_screen(AdviceDialog(self.snapshot))
 
@@ -132,13 +127,9 @@ def _without_plots(steady: list[ScoreCurve], snapshot: Snapshot) -> Content:
     """Name the measures that are the same everywhere, and say what was not measured, and why."""
     same = ", ".join(f"{one.measure.title} {newest_words(one)}" for one in steady)
     lines = [f"The same at every checkpoint: {same}."] if same else []
-    lines += [_sentence(snapshot.judge_waits)] if snapshot.scores and snapshot.judge_waits else []
+    lines += [sentence(snapshot.judge_waits)] if snapshot.scores and snapshot.judge_waits else []
     lines += [printable(snapshot.judge_absent)] if snapshot.judge_absent else []
     return Content.styled("\n".join(lines), "$quiet")
-
-
-def _sentence(clause: str) -> str:
-    return f"{printable(clause[:1].upper() + clause[1:])}."
 
 
 def _heading(snapshot: Snapshot, width: int) -> Content:
@@ -170,7 +161,7 @@ def _waits_for(snapshot: Snapshot) -> str:
     if not snapshot.checkpoints:
         return "Scores come with the first checkpoint: it is evaluated beside training."
     if snapshot.judge_waits:
-        return _sentence(snapshot.judge_waits)
+        return sentence(snapshot.judge_waits)
     if snapshot.evaluating is None:
         return "No checkpoint has been evaluated yet: that is done beside training."
     return f"Checkpoint {snapshot.evaluating:,} is being evaluated, the first of all."

@@ -42,7 +42,8 @@ class Findings(Table):
     @property
     def chosen(self) -> Finding | None:
         """The highlighted finding."""
-        return self._listed[self.cursor_row] if self.cursor_row < len(self._listed) else None
+        there = 0 <= self.cursor_row < len(self._listed)
+        return self._listed[self.cursor_row] if there else None
 
     def is_left_out(self, finding: Finding) -> bool:
         """Whether the person left out the clip that a finding is about."""

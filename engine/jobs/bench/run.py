@@ -16,7 +16,6 @@ from engine.jobs.bench.schedule import Training
 from engine.jobs.bench.speaking import SpeakingSpeed
 from engine.jobs.bench.timing import Effort
 from engine.jobs.bench.training import TrainingSpeed
-from engine.jobs.check import require_price
 from engine.machine.device import (
     choose_device,
     choose_threads,
@@ -58,7 +57,6 @@ class BenchOptions:
     """How often the ways take turns; None for as often as there is time."""
 
     def __post_init__(self) -> None:
-        require_price(self.price)
         if self.dataset is not None:
             require_layout(self.dataset)
 
@@ -124,7 +122,7 @@ class Bench:
         options, effort = self._options, self._options.effort
         possible = possible_precisions("auto", self._device)
         training = Training(
-            options.preset, options.device, options.price,
+            VoiceSettings(preset=options.preset), options.device, options.price,
             precision_name(possible[0]) if options.quick else "auto", effort.max_seconds / 3,
         )  # fmt: skip
         # What is wrong with a corpus is said before anything is timed.

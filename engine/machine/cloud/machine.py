@@ -1,8 +1,7 @@
 """A machine rented from a cloud: which one, when it is taken back, what it costs."""
 
 import time
-
-from msgspec import Struct
+from dataclasses import dataclass
 
 from engine.choices import CloudName
 
@@ -10,7 +9,8 @@ CLOUD_NAMES: dict[CloudName, str] = {"aws": "AWS", "gcp": "GCP", "azure": "Azure
 """The clouds as people write them."""
 
 
-class Machine(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class Machine:
     """A machine of a cloud; what the cloud does not say is empty."""
 
     cloud: CloudName
@@ -30,8 +30,9 @@ class Machine(Struct, frozen=True):
         return " ".join(filter(None, words))
 
 
-class SpotNotice(Struct, frozen=True):
-    """The cloud's notice that it takes the machine away, or may soon."""
+@dataclass(frozen=True, slots=True)
+class SpotNotice:
+    """The cloud may take the machine away: save what was learned, and go on."""
 
     text: str
     """In words: `AWS terminates this machine`."""
@@ -42,7 +43,14 @@ class SpotNotice(Struct, frozen=True):
     """The same by `time.monotonic()`, which nobody sets."""
 
 
-class Clock(Struct, frozen=True):
+class Interruption(SpotNotice):
+    """The cloud takes the machine away at a known time: save, train on, save again and end."""
+
+    __slots__ = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
     """One moment by the two clocks that a deadline needs."""
 
     wall: float
@@ -55,29 +63,19 @@ class Clock(Struct, frozen=True):
         """This moment."""
         return Clock(time.time(), time.monotonic())
 
-    def notice(self, text: str, seconds: float) -> SpotNotice:
+    def notice(self, text: str, seconds: float) -> Interruption:
         """A notice whose deadline is so many seconds from here, and never before."""
         left = max(0.0, seconds)
-        return SpotNotice(text, self.wall + left, self.monotonic + left)
+        return Interruption(text, self.wall + left, self.monotonic + left)
 
 
-class SpotWarning(Struct, frozen=True):
-    """The cloud may take the machine away: save what was learned, and go on."""
-
-    notice: SpotNotice
-
-
-class Interruption(Struct, frozen=True):
-    """The cloud takes the machine away at a known time: save, train on, save again and end."""
-
-    notice: SpotNotice
-
-
-class NoticeGone(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class NoticeGone:
     """The last warning or interruption was withdrawn."""
 
 
-class NewPrice(Struct, frozen=True):
+@dataclass(frozen=True, slots=True)
+class NewPrice:
     """From now on the machine costs something else."""
 
     usd: float
@@ -86,5 +84,5 @@ class NewPrice(Struct, frozen=True):
     """Who says so: `AWS spot us-east-1b, 14:00`."""
 
 
-SpotNews = SpotWarning | Interruption | NoticeGone
+SpotNews = SpotNotice | NoticeGone
 """What is sent to the trainer, which handles it between steps."""

@@ -5,15 +5,7 @@ import math
 from collections.abc import Callable
 
 from engine.machine.background import BackgroundThread, Report
-from engine.machine.cloud.machine import (
-    CLOUD_NAMES,
-    Interruption,
-    Machine,
-    NoticeGone,
-    SpotNews,
-    SpotNotice,
-    SpotWarning,
-)
+from engine.machine.cloud.machine import CLOUD_NAMES, Machine, NoticeGone, SpotNews, SpotNotice
 from engine.machine.cloud.metadata import MetadataError, OddReplyError
 from engine.machine.cloud.providers import Provider
 
@@ -93,8 +85,7 @@ class NoticeWatcher:
                 self._send(NoticeGone())
         elif before is None or before.text != notice.text or _end(notice) < _end(before) - _EARLIER:
             self._notice = notice
-            warning = notice.last_second is None
-            self._send(SpotWarning(notice) if warning else Interruption(notice))
+            self._send(notice)
 
     def _report_odd(self, error: OddReplyError) -> None:
         if str(error) not in self._odd and len(self._odd) < _REPORTED_FAILURES:

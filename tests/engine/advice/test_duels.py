@@ -50,6 +50,20 @@ def test_too_little_in_common_says_nothing():
     assert duels_between([evaluation(1, *GOOD), no_measures]) is None
 
 
+def test_sounds_of_different_ssrns_are_not_compared():
+    """They say as much of the SSRNs; what Text2Mel does by itself still counts."""
+
+    def measured(step, skipped, distortion, ssrn):
+        measures = {"skipped": skipped, "stuck": skipped, "mel_distortion": distortion}
+        sentences = tuple(SentenceMeasures(str(n), measures=measures) for n in range(5))
+        return Evaluation("text2mel", step, 0.0, sentences, ssrn_step=ssrn)
+
+    same = duels_between([measured(1, 1.0, 9.0, 7), measured(2, 2.0, 3.0, 7)])
+    assert same.against(1, 2) == "clearly better than 2 in 2 of 3 measures, clearly worse in 1"
+    other = duels_between([measured(1, 1.0, 9.0, 7), measured(2, 2.0, 3.0, 8)])
+    assert other.against(1, 2) == "clearly better than 2 in 2 of 2 measures"
+
+
 def test_measures_of_few_sentences_count_as_much_as_those_of_many():
     """Recordings of three sentences say that 1 is better, a recogniser on all twelve that 2 is."""
 

@@ -12,6 +12,7 @@ from engine.data.clips import Limits, scan_corpus, usable_clips
 from engine.data.features import FeatureStore
 from engine.errors import InputError
 from engine.evaluation.evaluate import Evaluator
+from engine.evaluation.judges import Judges
 from engine.run.recipe import recipe_named
 from engine.training.learner import Learner
 from engine.voice.folder import Voice
@@ -34,7 +35,8 @@ def voice_at(folder, **changes):
 
 def evaluator(voice, count=2, **options):
     """Evaluates with a few sentences only."""
-    made = Evaluator(voice, models=False, **options)
+    made = Evaluator(voice, **options)
+    made.judges = Judges({}, (), "", ())
     made.material = replace(made.material, sentences=made.material.sentences[:count])
     return made
 

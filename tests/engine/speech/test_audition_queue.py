@@ -8,10 +8,12 @@ import pytest
 from waiting import wait_until
 
 from engine.checkpoints.checkpoint import load_checkpoint, save_checkpoint
+from engine.data.audio import HEADER_BYTES
+from engine.run.commands import Audition
 from engine.run.publisher import Publisher
 from engine.run.snapshot import Phase, Snapshot
 from engine.speech.audition import Auditions
-from engine.speech.growing import HEADER_BYTES, growing_path
+from engine.speech.growing import growing_path
 from engine.voice.samples import read_samples
 from tui.audio.listening import Listening
 
@@ -67,13 +69,13 @@ def voice(make_voice):
 
 def test_each_request_is_spoken_by_its_checkpoints_in_turn(voice, begin):
     run = begin(voice)
-    run.auditions.request("One.", step=40)
-    run.auditions.request("Two.", 40, 7)
-    run.auditions.request()
+    run.auditions.request(Audition("One.", step=40))
+    run.auditions.request(Audition("Two.", 40, 7))
+    run.auditions.request(Audition())
     made = [(one.sentence, one.step, one.ssrn_step) for one in run.end()]
     assert made == [("One.", 40, 9), ("Two.", 40, 7), ("Hello.", 60, 9)]
     assert all(one.time > 0 and not one.automatic for one in run.end())
-    run.auditions.request("Three.", step=50)
+    run.auditions.request(Audition("Three.", step=50))
     assert len(run.end()) == 3
     assert "no Text2Mel checkpoint of step 50; there are 40, 60" in (
         run.publisher.snapshot.events[-1].text
@@ -82,12 +84,12 @@ def test_each_request_is_spoken_by_its_checkpoints_in_turn(voice, begin):
 
 def test_what_would_sound_the_same_is_heard_again(voice, begin):
     run = begin(voice)
-    run.auditions.request("One.", automatic=True)
-    run.auditions.request("One.", 40)
+    run.auditions.request(Audition("One.", automatic=True))
+    run.auditions.request(Audition("One.", 40))
     first, by_another = sorted(run.end(), key=lambda one: -one.step)
     awaited = Listening(player=None, page=None)
     awaited.request(run.publisher.snapshot)
-    run.auditions.request("One.", 60)
+    run.auditions.request(Audition("One.", 60))
     again = run.end()[-1]
     assert awaited.requested(run.publisher.snapshot) == again
     assert (again.path, again.automatic) == (first.path, False)
@@ -95,17 +97,17 @@ def test_what_would_sound_the_same_is_heard_again(voice, begin):
     listed = [(one.path, one.automatic) for one in read_samples(voice)]
     assert listed == [(by_another.path, False), (again.path, False)]
     # Another SSRN sounds different, and so does a checkpoint that was saved anew.
-    run.auditions.request("One.", 60, 7)
+    run.auditions.request(Audition("One.", 60, 7))
     assert len(run.end()) == 3
     later = again.time + 10
     os.utime(voice.checkpoint_folder("text2mel", 60) / "state.json", (later, later))
-    run.auditions.request("One.")
+    run.auditions.request(Audition("One."))
     assert len({one.path for one in run.end()}) == 4
 
 
 def test_a_sample_grows_from_its_first_chunk_into_the_very_file(voice, begin):
     run = begin(voice)
-    run.auditions.request("Two birds sat on a wall, and one of them flew away.")
+    run.auditions.request(Audition("Two birds sat on a wall, and one of them flew away."))
     (sample,) = run.end()
     ((speaking, growing),) = run.seen
     assert (speaking.path, speaking.step) == (sample.path, 60)
@@ -118,11 +120,11 @@ def test_a_sample_grows_from_its_first_chunk_into_the_very_file(voice, begin):
 
 def test_an_automatic_sample_gives_way_and_is_begun_anew(voice, begin):
     run = begin(voice)
-    run.auditions.request("la " * 60, automatic=True)
+    run.auditions.request(Audition("la " * 60, automatic=True))
     assert run.heard.wait(30)
-    run.auditions.request("Me first.")
+    run.auditions.request(Audition("Me first."))
     for _ in range(20):
-        run.auditions.request("Me next.")
+        run.auditions.request(Audition("Me next."))
     first, second, third = run.end()
     assert (first.sentence, second.sentence) == ("Me first.", "Me next.")
     assert third.automatic
@@ -134,8 +136,8 @@ def test_an_automatic_sample_gives_way_and_is_begun_anew(voice, begin):
 
 def test_closing_gives_up_what_is_under_way_and_leaves_nothing_of_it(voice, begin):
     run = begin(voice)
-    run.auditions.request("la " * 60)
-    run.auditions.request("Too late.")
+    run.auditions.request(Audition("la " * 60))
+    run.auditions.request(Audition("Too late."))
     assert run.heard.wait(30)
     run.auditions.close()
     assert run.publisher.snapshot.samples == ()

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from engine.data.audio import HEADER_BYTES
 from engine.errors import EngineError
-from engine.speech.growing import HEADER_BYTES, GrowingWav, growing_path, sweep_growing, write_wav
+from engine.speech.growing import GrowingWav, growing_path, sweep_growing, write_wav
 
 
 def noise(count: int) -> np.ndarray:

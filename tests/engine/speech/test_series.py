@@ -24,9 +24,10 @@ class Speaking:
         self.seconds = seconds
         self.idle, self.automatic_seconds, self.requests = True, 0.0, []
 
-    def request(self, sentence, step=None, ssrn_step=None, *, automatic, network=None):
-        assert automatic
-        self.requests.append((sentence, step if ssrn_step is None else ("ssrn", ssrn_step)))
+    def request(self, command):
+        assert command.automatic
+        ssrn = command.ssrn_step
+        self.requests.append((command.sentence, command.step if ssrn is None else ("ssrn", ssrn)))
         self.idle = False
 
     def end(self):

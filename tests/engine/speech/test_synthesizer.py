@@ -116,11 +116,13 @@ def test_a_sentence_that_finds_no_end_is_cut_and_says_so(text2mel, vocabulary):
     np.testing.assert_array_equal(spoken.mel, again.mel)
 
 
-@pytest.mark.parametrize("speak", [speak_sentence, speak_as_bbc])
-def test_it_stops_when_asked(text2mel, vocabulary, speak):
+@pytest.mark.parametrize(
+    ("speak", "asked"), [(speak_sentences, [SENTENCE]), (speak_as_bbc, SENTENCE)]
+)
+def test_it_stops_when_asked(text2mel, vocabulary, speak, asked):
     answers = iter([False, False, True])
     with pytest.raises(Cancelled):
-        speak(text2mel, vocabulary, Limits(), SENTENCE, cancelled=lambda: next(answers))
+        list(speak(text2mel, vocabulary, Limits(), asked, cancelled=lambda: next(answers)))
     assert not list(answers)
 
 

@@ -125,8 +125,8 @@ def test_what_failed_in_each_network_is_told(make_voice, training, monkeypatch):
     monkeypatch.setattr(Learner, "step", fail)
     session = training.start(make_voice(text2mel=5, ssrn=2), "+9k", both=True)
     failure = training.end(session).failure
-    assert failure.startswith("Text2Mel: RuntimeError: no step of text2mel; ")
-    assert " SSRN: RuntimeError: no step of ssrn; " in failure
+    assert failure.startswith("Text2Mel: unexpected error (RuntimeError: no step of text2mel); ")
+    assert " SSRN: unexpected error (RuntimeError: no step of ssrn); " in failure
     assert exit_code(session.error, interrupted=False) == 1
 
 

@@ -143,7 +143,7 @@ def test_a_step_that_lags_behind_opens_no_period_backwards(clock, meter):
 
 
 def test_two_networks_share_the_seconds_of_one_machine(clock, meter):
-    ssrn = meter.beside("ssrn", 4)
+    ssrn = meter.for_network("ssrn", 4)
     meter.start_training()
     let_pass(clock, meter, 3)
     ssrn.start_training()

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from engine.data.batches import Batch, BatchSource
-from engine.machine.cloud.machine import Clock, Interruption
+from engine.machine.cloud.machine import Clock
 from engine.machine.device import is_out_of_memory
 from engine.machine.torchrun import Place
 from engine.networks.specs import SSRNSpec, Text2MelSpec
@@ -278,7 +278,7 @@ def test_a_run_starts_no_thread_after_its_first_step(make_voice, training, monke
     training.until(session, lambda run: run.auditions == 1 and run.rollbacks == 1)
     training.until(session, lambda run: run.step >= 30)
     notice = Clock(time.time(), time.monotonic()).notice("AWS terminates this machine", 2)
-    session.send(Interruption(notice))
+    session.send(notice)
     last = training.end(session)
     assert last.interrupted
     assert last.checkpoint_step == last.step

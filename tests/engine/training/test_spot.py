@@ -14,7 +14,6 @@ from engine.machine.cloud.machine import (
     Interruption,
     NoticeGone,
     SpotNotice,
-    SpotWarning,
 )
 from engine.run.commands import Finish, Pause
 from engine.run.publisher import Publisher
@@ -27,7 +26,7 @@ pytestmark = pytest.mark.slow
 
 
 def end_in(seconds, text="AWS terminates this machine"):
-    return Interruption(Clock(time.time(), time.monotonic()).notice(text, seconds))
+    return Clock(time.time(), time.monotonic()).notice(text, seconds)
 
 
 def steps(voice):
@@ -103,8 +102,8 @@ def test_the_last_checkpoint_gets_time_to_reach_the_mirror(publisher, mirror, le
     publisher.update(mirror=mirror)
     now = [1000.0]
     deadline = SpotDeadline(publisher, monotonic=lambda: now[0])
-    notice = SpotNotice("AWS terminates this machine", time.time() + 110, now[0] + 110)
-    deadline.handle(Interruption(notice), lambda: 0.0, None)
+    notice = Interruption("AWS terminates this machine", time.time() + 110, now[0] + 110)
+    deadline.handle(notice, lambda: 0.0, None)
     now[0] += left - 0.1
     assert not deadline.reached
     now[0] += 0.2
@@ -115,7 +114,7 @@ def test_a_warning_after_a_notice_sets_no_end(publisher):
     deadline = SpotDeadline(publisher)
     deadline.handle(end_in(0), lambda: 0.0, None)
     assert (deadline.known, deadline.reached) == (True, True)
-    deadline.handle(SpotWarning(SpotNotice("AWS is likely to take it")), lambda: 0.0, None)
+    deadline.handle(SpotNotice("AWS is likely to take it"), lambda: 0.0, None)
     assert (deadline.known, deadline.reached) == (False, False)
     told, warned = publisher.snapshot.notices
     assert (told.kind, warned.text) == ("spot", "AWS is likely to take it: saving at once")
@@ -266,7 +265,7 @@ def test_a_withdrawn_notice_ends_nothing(started, training, close_to_the_edge):
 @pytest.mark.parametrize("noticed", [False, True])
 def test_news_saves_and_a_run_may_reach_its_stop_first(started, training, noticed):
     voice, session = started("+20")
-    warning = SpotWarning(SpotNotice("AWS is likely to reclaim this machine soon"))
+    warning = SpotNotice("AWS is likely to reclaim this machine soon")
     session.send(end_in(100) if noticed else warning)
     snapshot = training.end(session)
     assert (snapshot.step, snapshot.interrupted) == (25, False)

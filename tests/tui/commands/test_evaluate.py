@@ -2,10 +2,14 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
 from paths import DEMO_VOICE, SLT
+from programs import clean_environment
 from typer.testing import CliRunner
 
 from engine.evaluation import evaluate, material
@@ -57,6 +61,26 @@ def test_checkpoints_are_measured_once_and_shown(voice):
     info = CliRunner().invoke(app, ["info", str(voice.folder), "--json"])
     [summary] = json.loads(info.stdout)["evaluations"]["text2mel"]
     assert summary["scores"] == one["scores"]
+
+
+@pytest.mark.process
+@pytest.mark.slow
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_ends_it_and_says_what_is_lost(voice, number, code):
+    command = [sys.executable, "-m", "tui", "evaluate", str(voice.folder)]
+    environment = clean_environment()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as run:
+        try:
+            assert run.stderr.readline() == "step 10,000, 1 of 1\n"
+            run.send_signal(number)
+            assert run.stderr.read() == (
+                "voicecoach: interrupted: the checkpoint in work is lost, those before it are "
+                "kept; the same command measures the rest\n"
+            )
+        finally:
+            run.kill()
+    assert run.returncode == code
+    assert not read_evaluations(voice, "text2mel")
 
 
 def test_what_is_asked_wrongly_is_said_in_a_sentence(voice):

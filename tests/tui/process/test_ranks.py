@@ -103,6 +103,20 @@ def test_a_signal_while_the_processes_start_ends_them(runs, make_voice) -> None:
         run.kill()
 
 
+@pytest.mark.process
+@pytest.mark.slow
+def test_a_signal_before_the_screen_opens_ends_the_processes(runs, make_voice) -> None:
+    command = [sys.executable, "-m", "tui", "train", "--voice", str(make_voice().folder), *CPU]
+    run = runs.start([*command[:-1], "--gpus", "2"])
+    run.wait_for("starting 2 processes")
+    [worker] = children(run.process.pid)
+    [torchrun] = children(worker)
+    run.process.terminate()
+    assert run.wait() == 0
+    run.wait_for("asked to end while training was starting; nothing is lost")
+    assert not runs.is_alive(torchrun)
+
+
 @pytest.mark.parametrize(
     ("given", "sentence"),
     [

@@ -184,18 +184,10 @@ def test_a_new_voice_of_a_corpus_with_a_fault(runs, tmp_path: Path, answer) -> N
 
 
 SPOT_RUN = Path(__file__).with_name("spot_run.py")
-SPOT_SECONDS = {
-    "engine.machine.cloud.notices._POLL_SECONDS": 0.1,
-    "engine.training.spot._MIN_MARGIN_SECONDS": 1.5,
-    "engine.training.spot._WRITE_FACTOR": 1.0,
-}
-"""As SPOT_RUN has them."""
 
 
 @pytest.mark.parametrize("screen", [False, True], ids=["headless", "screen"])
-def test_a_machine_that_is_taken_away_ends_with_75(
-    runs, train, train_here, tmp_path, monkeypatch, screen
-) -> None:
+def test_a_machine_that_is_taken_away_ends_with_75(runs, train, tmp_path, screen) -> None:
     history = runs.voice / "text2mel" / "history.jsonl"
     with FakeMetadata() as cloud, ThreadPoolExecutor() as threads:
 
@@ -213,12 +205,13 @@ def test_a_machine_that_is_taken_away_ends_with_75(
             run.wait_for("interrupted (AWS terminates this machine): saved at step ")
             run.wait_until_restored()
         else:
-            for name, seconds in SPOT_SECONDS.items():
-                monkeypatch.setattr(name, seconds)
             # Without a notice it is to end all the same.
-            done = train_here("--voice", str(runs.voice), *CPU, *options, "--stop-at", "5m")
-            code = done.exit_code
-            assert "interrupted (AWS terminates this machine): saved at step " in done.output
+            command = train(*options, "--headless", "--stop-at", "5m", program=(str(SPOT_RUN),))
+            done = subprocess.run(
+                command, env=runs.environment(), stdout=subprocess.PIPE, text=True, check=False
+            )
+            code = done.returncode
+            assert "interrupted (AWS terminates this machine): saved at step " in done.stdout
         taking.result()
     assert code == 75
     assert "machine: AWS g5.xlarge us-east-1b spot" in runs.said("voicecoach.log")

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from engine.advice.measures import ScoreCurve, score_curves
 from engine.choices import NETWORK_TITLES
-from engine.formatting import dollars, duration, format_bytes, plural, printable
+from engine.formatting import dollars, duration, format_bytes, plural, printable, sentence
 from engine.jobs.report import NetworkReport, Report, SpokenSentence
 from engine.run.curves import AttentionPlot
 from engine.run.evaluation import CheckpointScores
@@ -40,7 +40,7 @@ def html_of(report: Report) -> str:
     )
     environment.filters |= {
         "dollars": dollars, "duration": duration, "loss": loss, "size": format_bytes,
-        "price": price, "plural": plural, "sentence": _sentence_of,
+        "price": price, "plural": plural, "sentence": sentence,
         "figure": figure,
         "interval": interval,
     }  # fmt: skip
@@ -67,11 +67,6 @@ def _shown(value: object) -> object:
     if isinstance(value, str) and not isinstance(value, Markup):
         return printable(value, _MAX_TEXT)
     return value
-
-
-def _sentence_of(text: str) -> str:
-    """A clause as a sentence."""
-    return f"{text[:1].upper()}{text[1:]}."
 
 
 def _own(name: str) -> Markup:

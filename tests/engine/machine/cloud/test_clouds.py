@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.errors import InputError
-from engine.machine.cloud.machine import Clock, Machine, SpotNotice
+from engine.machine.cloud.machine import Clock, Interruption, Machine, SpotNotice
 from engine.machine.cloud.metadata import (
     MetadataError,
     MetadataService,
@@ -56,7 +56,7 @@ def test_aws_gives_two_minutes_at_most(fake, action, seconds, left):
     fake.aws["spot/instance-action"] = json.dumps(said)
     wall = now.timestamp()
     notice = Aws(MetadataService(fake.url), lambda: Clock(wall, 1000.0)).notice()
-    assert notice == SpotNotice(f"AWS {action}s this machine", wall + left, 1000.0 + left)
+    assert notice == Interruption(f"AWS {action}s this machine", wall + left, 1000.0 + left)
 
 
 def test_a_recommendation_and_a_hibernation_of_aws_are_warnings(fake):
@@ -135,9 +135,9 @@ def test_azure_tells_the_first_event_that_ends_this_machine(fake):
     cloud.identity()
     soon, later = "Thu, 01 Jan 2026 08:22:00 GMT", "Thu, 01 Jan 2026 08:36:30 GMT"
     fake.events = [azure_event("Reboot", NotBefore=later), azure_event("Preempt", NotBefore=soon)]
-    assert cloud.notice() == SpotNotice("Azure evicts this machine", due, 1030.0)
+    assert cloud.notice() == Interruption("Azure evicts this machine", due, 1030.0)
     fake.events = [azure_event("Preempt", EventStatus="Started", NotBefore="")]
-    assert cloud.notice() == SpotNotice("Azure evicts this machine", due - 30, 1000.0)
+    assert cloud.notice() == Interruption("Azure evicts this machine", due - 30, 1000.0)
 
 
 def test_events_of_other_machines_and_freezes_are_no_notice(fake):

@@ -5,7 +5,7 @@ import json
 import pytest
 from fake_metadata import after
 
-from engine.machine.cloud.machine import Interruption, Machine, NoticeGone, SpotNotice, SpotWarning
+from engine.machine.cloud.machine import Interruption, Machine, NoticeGone, SpotNotice
 from engine.machine.cloud.metadata import MetadataError, OddReplyError
 from engine.machine.cloud.notices import NoticeWatcher
 from engine.machine.cloud.providers import connect
@@ -41,7 +41,7 @@ def test_it_checks_every_five_seconds_and_sends_each_change_once(fake, watch):
     aws.check(2)
     [news] = aws.sent
     assert isinstance(news, Interruption)
-    assert news.notice.text == "AWS terminates this machine"
+    assert news.text == "AWS terminates this machine"
 
 
 def test_a_warning_gives_way_to_an_end_that_can_be_withdrawn(fake, watch):
@@ -52,7 +52,7 @@ def test_a_warning_gives_way_to_an_end_that_can_be_withdrawn(fake, watch):
     for seconds in (100, 50, 110):
         fake.take_away(seconds)
         aws.check()
-    assert [type(news) for news in aws.sent] == [SpotWarning, Interruption, Interruption]
+    assert [type(news) for news in aws.sent] == [SpotNotice, Interruption, Interruption]
     fake.aws.pop("spot/instance-action")
     fake.aws.pop("events/recommendations/rebalance")
     aws.check(2)
@@ -90,7 +90,7 @@ def test_odd_replies_are_reported_once_and_end_nothing(fake, watch, name):
 
 
 def test_no_answer_withdraws_no_notice():
-    notice = SpotNotice("GCP preempts this machine", 30.0, 30.0)
+    notice = Interruption("GCP preempts this machine", 30.0, 30.0)
     acts = [notice, MetadataError("is away"), OddReplyError("mumbles"), notice]
 
     class Scripted:
@@ -107,4 +107,4 @@ def test_no_answer_withdraws_no_notice():
 
     gcp = Watch(Scripted())
     gcp.check(4)
-    assert gcp.sent == [Interruption(notice)]
+    assert gcp.sent == [notice]
