@@ -21,7 +21,7 @@ from engine.check.kinds import reason
 from engine.check.metadata_checks import check_metadata
 from engine.check.report import Finding
 from engine.check.splitting import LONGEST, Attend, LongClip, Part, Splitter
-from engine.check.survey import Measured, Survey, corpus_key, judge, survey
+from engine.check.survey import Measured, Survey, corpus_key, judge, measure_corpus
 from engine.data.audio import AudioSpec, load_recording
 from engine.data.clips import (
     METADATA,
@@ -177,7 +177,8 @@ def write_clean_copy(
     _require_place(scan.dataset, out)
     target = (vocabulary, limits, audio)
     key = corpus_key(scan, *target)
-    files = survey(scan, *target, left_out=left_out, on_progress=on_progress, cancelled=cancelled)
+    measured = measure_corpus(scan, *target, on_progress=on_progress, cancelled=cancelled)
+    files = judge(measured, left_out=left_out)
     _require_readable(scan.dataset, files)
     with new_folder(out) as folder:
         copy = _Copy(scan, files, folder, target, cancelled)
@@ -342,7 +343,7 @@ def _wrong(
     metadata = check_metadata(scan_corpus(folder), *target[:2])
     measured = [replace(kept[clip.line - 1].recording, clip=clip) for clip in metadata.clips]
     wrong = {}
-    for row in judge(Measured(folder, metadata, measured), *target).report.left_out:
+    for row in judge(Measured(folder, metadata, measured, *target)).report.left_out:
         one = kept[row.line - 1]
         clip_id = one.change.clip_id
         wrong[clip_id] = Rejected(one.change.line, clip_id, f"{row.reason}, after the repair")

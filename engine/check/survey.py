@@ -69,8 +69,6 @@ class Survey:
     """The recording of each line that has one, below the dataset and fit to be shown."""
     errors: Mapping[int, Sequence[Finding]]
     """What leaves a clip out, by its line."""
-    measured: "Measured"
-    """What it was judged by: `judge` answers anew when clips are left out or taken in."""
 
 
 def corpus_key(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits, audio: AudioSpec) -> str:
@@ -94,22 +92,19 @@ def corpus_key(scan: CorpusScan, vocabulary: Vocabulary, limits: Limits, audio: 
     return hashlib.sha256(scan.content + json.dumps(described).encode()).hexdigest()
 
 
-def survey(
+def measure_corpus(
     scan: CorpusScan,
     vocabulary: Vocabulary,
     limits: Limits,
     audio: AudioSpec,
     *,
-    keep_errors: bool = False,
-    left_out: Collection[str] = (),
     on_progress: Callable[[int, int], None],
     cancelled: Callable[[], bool] = lambda: False,
-) -> Survey:
+) -> "Measured":
     """Check the list, the texts and the recordings of a corpus in LJ Speech layout.
 
-    `left_out` are ids of clips that the person does not want. `on_progress(done, total)` counts
-    recordings and ends at the total; it and `cancelled` are called from the calling thread. The
-    same corpus gives the same report.
+    `on_progress(done, total)` counts recordings and ends at the total; it and `cancelled` are
+    called from the calling thread.
 
     Raises:
         Cancelled: `cancelled()` became true.
@@ -127,8 +122,7 @@ def survey(
     ):
         examined.append(recording)
         on_progress(len(examined), len(named))
-    measured = Measured(scan.dataset, metadata, examined)
-    return judge(measured, vocabulary, limits, audio, keep_errors=keep_errors, left_out=left_out)
+    return Measured(scan.dataset, metadata, examined, vocabulary, limits, audio)
 
 
 @dataclass(frozen=True)
@@ -139,6 +133,9 @@ class Measured:
     metadata: Metadata
     examined: Sequence[Recording]
     """Of `metadata.clips`, then of `metadata.unlisted`."""
+    vocabulary: Vocabulary
+    limits: Limits
+    audio: AudioSpec
 
     @property
     def recordings(self) -> Sequence[Recording]:
@@ -158,22 +155,18 @@ class Measured:
 
 
 def judge(
-    measured: Measured,
-    vocabulary: Vocabulary,
-    limits: Limits,
-    audio: AudioSpec,
-    *,
-    keep_errors: bool = False,
-    left_out: Collection[str] = (),
+    measured: Measured, *, keep_errors: bool = False, left_out: Collection[str] = ()
 ) -> Survey:
     """Compare the clips with each other, and decide which of them training uses.
 
     A clip is used if it can be read, has no error of its own (`keep_errors` allows it) and is not
-    in `left_out`; with those no clip is compared. `check`, `clean` and `train` use this one list.
+    in `left_out`, the ids of clips that the person does not want; with those no clip is compared.
+    `check`, `clean` and `train` use this one list. The same corpus gives the same report.
     """
-    whole, by_hand = measured, _left_out(measured, left_out)
-    measured = whole.without(by_hand)
-    metadata, dataset = measured.metadata, whole.dataset
+    by_hand = _left_out(measured, left_out)
+    measured = measured.without(by_hand)
+    vocabulary, limits, audio = measured.vocabulary, measured.limits, measured.audio
+    metadata, dataset = measured.metadata, measured.dataset
     single, common = compare_recordings(measured.examined, audio.sample_rate)
     located: list[_Located] = [([each], found) for each, found in single]
     errors = _errors(metadata.findings, located)
@@ -206,7 +199,7 @@ def judge(
     )
     shapes, clips = tuple(_shape(each, audio) for each in usable), metadata.clips
     files = {clip.line: _file(clip, dataset) for clip in clips}
-    return Survey(report, shapes, clips, files, errors, whole)
+    return Survey(report, shapes, clips, files, errors)
 
 
 def _left_out(measured: Measured, ids: Collection[str]) -> dict[int, Finding]:

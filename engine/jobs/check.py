@@ -19,7 +19,7 @@ from engine.check.report import (
     TranscriptScore,
     in_order,
 )
-from engine.check.survey import Survey, survey
+from engine.check.survey import Survey, judge, measure_corpus
 from engine.checkpoints.state import specs_of
 from engine.choices import CleanerName, NetworkName, PresetName
 from engine.data.clips import METADATA, scan_corpus
@@ -98,14 +98,14 @@ def check(options: CheckOptions, progress: Progress) -> tuple[CheckReport, Input
     voice = None if options.against is None else Voice.open(options.against)
     _require_voice_and_device(options)
     with progress("checking the recordings") as show:
-        files = survey(
+        measured = measure_corpus(
             scan_corpus(options.dataset),
             Vocabulary(settings.symbols, settings.cleaner),
             settings.limits,
             settings.audio,
-            left_out=left_out_of(voice, options.dataset),
             on_progress=show,
         )
+        files = judge(measured, left_out=left_out_of(voice, options.dataset))
     report, refusal = files.report, None
     if options.deep and report.usable:
         try:

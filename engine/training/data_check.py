@@ -11,7 +11,7 @@ from time import monotonic
 
 from engine.check.clean_copy import clean_command, clean_copy_beside
 from engine.check.report import USUAL_STEPS, CheckReport, Estimate, Finding
-from engine.check.survey import Measured, Survey, corpus_key, judge, survey
+from engine.check.survey import Measured, corpus_key, judge, measure_corpus
 from engine.checkpoints.state import specs_of
 from engine.data.clips import CorpusScan
 from engine.data.metadata import Rejected
@@ -158,8 +158,11 @@ class DataCheck:
         report = record.report
         # Of fewer than two clips nothing can be learned: what comes next ends the run.
         if self._attended() and report.harmful and report.usable > 1:
-            while self._answer(record, scan) is CleanFirst:
-                if self._use_clean_copy(scan):
+            answer = None
+            while answer is not Continue:
+                with self._timing_steps(record):
+                    answer = self._answer(scan)
+                if answer is CleanFirst and self._use_clean_copy(scan):
                     return True
         self._save(replace(self.record or record, accepted=True))
         return False
@@ -203,33 +206,19 @@ class DataCheck:
             self._publisher.update(progress=Progress("checking the recordings", done, total))
 
         settings = self._voice.settings
-        found = survey(
+        self._measured = measure_corpus(
             scan,
             self._voice.vocabulary,
             settings.limits,
             settings.audio,
-            keep_errors=settings.keep_errors,
-            left_out=settings.left_out,
             on_progress=show,
             cancelled=lambda: must_end(self._inbox, self._publisher),
         )
-        self._measured = found.measured
-        return self._recorded(key, found)
+        return self._judged(key, self._measured)
 
     def _judged(self, key: str, measured: Measured) -> CheckRecord:
-        settings = self._voice.settings
-        found = judge(
-            measured,
-            self._voice.vocabulary,
-            settings.limits,
-            settings.audio,
-            keep_errors=settings.keep_errors,
-            left_out=settings.left_out,
-        )
-        return self._recorded(key, found)
-
-    def _recorded(self, key: str, found: Survey) -> CheckRecord:
-        left_out = self._voice.settings.left_out
+        left_out, keep_errors = self._voice.settings.left_out, self._voice.settings.keep_errors
+        found = judge(measured, keep_errors=keep_errors, left_out=left_out)
         return CheckRecord(key, found.report, False, found.shapes, left_out)
 
     def _save(self, record: CheckRecord) -> None:
@@ -262,15 +251,10 @@ class DataCheck:
             command = clean_command(self._voice.dataset, against=self._voice.folder)
             self._publisher.event(f"`{command}` makes a clean copy")
 
-    def _answer(self, record: CheckRecord, scan: CorpusScan) -> type[Continue | CleanFirst]:
-        """What to do: `Continue` or `CleanFirst`."""
-        with self._timing_steps(record):
-            return self._await_answer("training on the usable clips", scan)
-
-    def _await_answer(self, how: str, scan: CorpusScan) -> type[Continue | CleanFirst]:
+    def _answer(self, scan: CorpusScan) -> type[Continue | CleanFirst]:
         """Wait until the person has answered, or has gone, or the countdown has ended."""
         deadline: float | None = monotonic() + WAIT_SECONDS
-        begins = ""
+        how, begins = "training on the usable clips", ""
         answer: type[Continue | CleanFirst] = Continue
         while not begins:
             left = None if deadline is None else deadline - monotonic()

@@ -15,7 +15,7 @@ from paths import DEMO_CORPUS, SPEECH
 from planted_sound import CHANGES, RATE, Samples, to_rate
 
 from engine.check.report import CheckReport
-from engine.check.survey import Survey, survey
+from engine.check.survey import Survey, judge, measure_corpus
 from engine.data.audio import AudioSpec
 from engine.data.clips import Limits, scan_corpus
 from engine.errors import Cancelled
@@ -57,7 +57,8 @@ class Corpus:
 def check(folder: Path, **how: Callable) -> Survey:
     watching = {"on_progress": lambda done, total: None, "cancelled": lambda: False}
     vocabulary = Vocabulary(BBC_SYMBOLS)
-    return survey(scan_corpus(folder), vocabulary, Limits(), AudioSpec(), **(watching | how))
+    given = (scan_corpus(folder), vocabulary, Limits(), AudioSpec())
+    return judge(measure_corpus(*given, **(watching | how)))
 
 
 def speech_corpus(folder: Path, demo_clips: int) -> Path:

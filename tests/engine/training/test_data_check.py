@@ -13,7 +13,7 @@ from paths import DEMO_CORPUS
 from planted_sound import CHANGES
 
 from engine.check.report import CheckReport, Coverage, Histogram
-from engine.check.survey import corpus_key, survey
+from engine.check.survey import corpus_key, judge, measure_corpus
 from engine.data.clips import ClipShape, scan_corpus
 from engine.errors import InputError
 from engine.jobs.check import CheckOptions, check
@@ -318,7 +318,7 @@ def test_failed_check_does_not_prevent_training(make_voice, training, monkeypatc
     def fail(*_given, **_options) -> CheckReport:
         raise ZeroDivisionError("no loudness")
 
-    monkeypatch.setattr(checking, "survey", fail)
+    monkeypatch.setattr(checking, "measure_corpus", fail)
     snapshot = training.end(training.start(make_voice(), "+1"))
     assert (snapshot.step, snapshot.check) == (1, None)
     assert any("could not be checked (no loudness)" in text for text in training.texts(snapshot))
@@ -338,7 +338,8 @@ def test_damaged_record_counts_as_none(make_voice, broken, damage):
     voice = make_voice(dataset=broken)
     scan = scan_corpus(broken)
     given = (scan, voice.vocabulary, voice.settings.limits, voice.settings.audio)
-    key, report = corpus_key(*given), survey(*given, on_progress=lambda done, total: None).report
+    measured = measure_corpus(*given, on_progress=lambda done, total: None)
+    key, report = corpus_key(*given), judge(measured).report
     save_record(voice, CheckRecord(key, report, accepted=False))
     assert load_record(voice, key).report == report
     kept = json.loads(voice.check_record.read_text())
