@@ -72,41 +72,31 @@ def _step_seconds(
     return seconds
 
 
-class PrecisionChoice:
-    """In which precision a run makes its steps."""
+def settle_precision(
+    possible: Sequence[torch.dtype],
+    device: torch.device,
+    remembered: AutoPrecision | None,
+    make_learner: MakeLearner,
+    batches: BatchSource,
+    publisher: Publisher,
+) -> tuple[torch.dtype, AutoPrecision | None]:
+    """Return in which precision a run makes its steps, and publish it.
 
-    def __init__(
-        self,
-        possible: Sequence[torch.dtype],
-        device: torch.device,
-        remembered: AutoPrecision | None,
-    ) -> None:
-        """Take what is possible, and what an earlier run of the voice has chosen by timing."""
-        self._possible = possible
-        self._device = device
-        self.remembered = remembered
-        """What the next run is to take without timing."""
-
-    def settle(
-        self, make_learner: MakeLearner, batches: BatchSource, publisher: Publisher
-    ) -> torch.dtype:
-        """Return the precision, and publish it; of several it times a step, but once a device.
-
-        So a resumed run computes as before, however busy the machine is when it starts.
-        """
-        model = model_of(self._device)
-        names = {precision_name(one): one for one in self._possible}
-        known = self.remembered if self.remembered and self.remembered.device == model else None
-        if len(names) == 1:
-            precision = self._possible[0]
-        elif known is not None and known.precision in names:
-            precision = names[known.precision]
-        else:
-            publisher.update(progress=Progress("timing a step in each precision", 0, 1))
-            precision, comparison = fastest_precision(
-                self._possible, self._device, make_learner, batches.batch(1)
-            )
-            publisher.event(comparison or f"too little memory to time {' and '.join(names)}")
-            self.remembered = AutoPrecision(model, precision_name(precision))
-        publisher.update(precision=precision_name(precision))
-        return precision
+    Of several it times a step, but once a device, and then takes what it has `remembered`: so a
+    resumed run computes as before, however busy the machine is when it starts. What the next run
+    is to remember is returned as well.
+    """
+    model = model_of(device)
+    names = {precision_name(one): one for one in possible}
+    known = remembered.precision if remembered and remembered.device == model else ""
+    if len(names) == 1:
+        precision = possible[0]
+    elif known in names:
+        precision = names[known]
+    else:
+        publisher.update(progress=Progress("timing a step in each precision", 0, 1))
+        precision, comparison = fastest_precision(possible, device, make_learner, batches.batch(1))
+        publisher.event(comparison or f"too little memory to time {' and '.join(names)}")
+        remembered = AutoPrecision(model, precision_name(precision))
+    publisher.update(precision=precision_name(precision))
+    return precision, remembered

@@ -41,7 +41,7 @@ from engine.training.corpus_history import note_corpus, report_corpus_change
 from engine.training.following import lead, report_ranks
 from engine.training.initial_weights import newest_checkpoint, take_over_source
 from engine.training.learner import Learner
-from engine.training.precision import PrecisionChoice
+from engine.training.precision import settle_precision
 from engine.training.rank_learner import RankLearner
 from engine.training.training_data import load_training_data
 from engine.voice.folder import SETTINGS, Voice
@@ -128,8 +128,9 @@ def _prepare(
 
     possible = possible_precisions(options.precision, device, exact=recipe.exact)
     remembered = checkpoint.auto_precision if checkpoint else None
-    choice = PrecisionChoice(possible, device, remembered)
-    precision = choice.settle(make_fresh, batches, publisher)
+    precision, remembered = settle_precision(
+        possible, device, remembered, make_fresh, batches, publisher
+    )
     if slow := slow_precision(precision, device):
         publisher.warn(slow)
     learner = _make_learner(voice, spec, recipe, checkpoint, device, precision)
@@ -162,7 +163,7 @@ def _prepare(
         corpus_change=report_corpus_change(
             voice, network, checkpoint, store.content, data.new_letters, publisher
         ),
-        auto_precision=choice.remembered,
+        auto_precision=remembered,
     )
 
 

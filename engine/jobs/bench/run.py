@@ -122,7 +122,7 @@ class Bench:
         options, effort = self._options, self._options.effort
         possible = possible_precisions("auto", self._device)
         training = Training(
-            options.preset, options.device, options.price,
+            VoiceSettings(preset=options.preset), options.device, options.price,
             precision_name(possible[0]) if options.quick else "auto", effort.max_seconds / 3,
         )  # fmt: skip
         # What is wrong with a corpus is said before anything is timed.

@@ -1,13 +1,13 @@
 """Hours and dollars of training: of the BBC's schedule, and of a corpus."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from engine.check.report import USUAL_STEPS
-from engine.choices import NETWORKS, NetworkName, Precision, PresetName, RecipeName
+from engine.choices import NETWORKS, NetworkName, Precision, RecipeName
 from engine.data.audio import recording_length
 from engine.data.clips import ClipShape, scan_corpus, usable_clips
 from engine.data.spectrograms import coarse_frames
@@ -31,23 +31,16 @@ _CHARACTERS_A_SECOND = 15.2
 _CLIPS = 400
 
 
+@dataclass(frozen=True)
 class Training:
     """Estimates what training takes on a device, at a price in US dollars an hour."""
 
-    def __init__(
-        self,
-        preset: PresetName,
-        device: str,
-        price: float | None,
-        precision: Precision,
-        max_seconds: float,
-    ) -> None:
-        """Measure nothing yet; `max_seconds` of each network, once it is warm."""
-        self._settings = VoiceSettings(preset=preset)
-        self._device = device
-        self._price = price
-        self._precision: Precision = precision
-        self._max_seconds = max_seconds
+    settings: VoiceSettings
+    device: str
+    price: float | None
+    precision: Precision
+    max_seconds: float
+    """For each network, once it is warm."""
 
     def of_the_bbc(self, recipe: RecipeName) -> Schedule:
         """The BBC's schedule, with clips as long as theirs.
@@ -56,7 +49,7 @@ class Training:
         """
         clips = PUBLISHED_BATCH // recipe_named(recipe).batch_size
         steps = {network: clips * PUBLISHED_STEPS[network] for network in NETWORKS}
-        return self._schedule("the BBC's schedule", recipe, steps, _like_lj_speech(self._settings))
+        return self._schedule("the BBC's schedule", recipe, steps, _like_lj_speech(self.settings))
 
     def shapes_of(self, dataset: Path) -> list[ClipShape]:
         """The lengths of a corpus's clips as their headers tell them; too long ones are left out.
@@ -64,7 +57,7 @@ class Training:
         Raises:
             InputError: it cannot be read, or no clip can be used.
         """
-        settings = self._settings
+        settings = self.settings
         corpus = usable_clips(scan_corpus(dataset), Vocabulary(settings.symbols), settings.limits)
         shapes, failure = [], ""
         for clip in corpus.clips:
@@ -92,12 +85,12 @@ class Training:
         steps: Mapping[NetworkName, int],
         shapes: list[ClipShape],
     ) -> Schedule:
-        settings = replace(self._settings, recipe=recipe)
-        precision: Precision = "auto" if recipe == "bbc" else self._precision
-        request = EstimateRequest(settings, steps, self._device, self._price, precision)
-        device = choose_device(self._device)
+        settings = replace(self.settings, recipe=recipe)
+        precision: Precision = "auto" if recipe == "bbc" else self.precision
+        request = EstimateRequest(settings, steps, self.device, self.price, precision)
+        device = choose_device(self.device)
         estimates = [
-            measure_training(network, shapes, request, device, max_seconds=self._max_seconds)
+            measure_training(network, shapes, request, device, max_seconds=self.max_seconds)
             for network in NETWORKS
         ]
         return Schedule(what, recipe, tuple(estimates))
