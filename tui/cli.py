@@ -1,22 +1,27 @@
-"""The command `voicecoach`: every module of `tui.commands` adds its own."""
+"""The command `voicecoach`: every module of `tui.commands` adds its own command."""
 
 import gc
 import logging
 import os
 import sys
 import threading
+from importlib import import_module
 
 # Imports leave nothing to collect, and looking for it would take a fifth of their time.
 gc.disable()
 
-# isort: off
 from tui.command_line import app  # noqa: E402
 from tui.process.streams import standard_streams  # noqa: E402
 
-# In the order in which the help lists them.
-from tui.commands import demo, check, clean, train, attach, listen, ps  # noqa: E402, F401
-from tui.commands import import_models, say, export, evaluate, report, info, bench  # noqa: E402, F401
-# isort: on
+_COMMANDS = (
+    "demo", "check", "clean", "train", "attach", "listen", "ps",
+    "import", "say", "export", "evaluate", "report", "info", "bench",
+)  # fmt: skip
+"""In the order in which the help lists them."""
+
+# Of a command that is named, its module alone: it is to start at once.
+for _name in [name for name in sys.argv[1:2] if name in _COMMANDS] or _COMMANDS:
+    import_module(f"tui.commands.{'import_models' if _name == 'import' else _name}")
 
 gc.freeze()
 gc.enable()
