@@ -121,7 +121,9 @@ class Session:
         )
         self._server = Server(options.voice_folder, self.snapshot, self.send, self._screens)
         self._publisher.on_speaking = self._server.wake
-        self._folder = FolderWatch(self._claim.lock, self._publisher, self._inboxes.send)
+        self._folder = FolderWatch(
+            self._claim.lock, self._publisher, self._inboxes.send, self._server.restore_socket
+        )
         self._mirror = Uploader(self._voice, self._options, self._publisher)
         self._auditions: Auditions | None = None
         self._next: SimpleQueue[TrainNext] = SimpleQueue()

@@ -111,6 +111,9 @@ class Server:
         self._selector = selectors.DefaultSelector()
         self._clients: set[_Client] = set()
         self._listener: Listener | None = None
+        self._missed = False
+        self._successor: Listener | None = None
+        """Opened in place of a removed socket, for the thread to take."""
         self._closing = threading.Event()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         # Held by those who wake the thread, for the number to be no other file's by then.
@@ -133,6 +136,24 @@ class Server:
         self._selector.register(self._listener.socket, selectors.EVENT_READ)
         self._selector.register(self._wake, selectors.EVENT_READ)
         self._thread.start()
+
+    def restore_socket(self, folder: Path) -> None:
+        """Open the socket anew where two calls in a row find its file removed.
+
+        For the thread that watches the folder, which a disk that hangs may hold up; not to be
+        called while the folder is being deleted, nor once the server is being closed.
+
+        Args:
+            folder: where the voice folder is now.
+
+        Raises:
+            OSError: the socket cannot be found, or not be opened.
+        """
+        if self._listener is None or self._successor is not None or not self._thread.is_alive():
+            return
+        missed, self._missed = self._missed, not self._listener.is_there()
+        if missed and self._missed:
+            self._successor = Listener(folder)
 
     def wake(self) -> None:
         """Have the newest snapshot shown now, not with the next look; any thread may call it."""
@@ -188,8 +209,9 @@ class Server:
     def _clean_up(self) -> None:
         for client in list(self._clients):
             self._drop(client)
-        if self._listener is not None:
-            self._listener.close()
+        for listener in (self._listener, self._successor):
+            if listener is not None:
+                listener.close()
         if self._registration is not None:
             self._registration.remove()
 
@@ -213,6 +235,7 @@ class Server:
             self._changed = now
         if before.busiest.phase is not self._newest.busiest.phase:
             self._phase_began = now
+        self._take_successor()
         for client in list(self._clients):
             # Before it is sent more: what it was sent last, it has had time to take.
             self._screens.set_takes_output(client, client.takes_output())
@@ -224,6 +247,14 @@ class Server:
         if now >= self._next_touch:
             self._next_touch = now + _TOUCH
             self._registration.touch()
+
+    def _take_successor(self) -> None:
+        """Listen at the socket that was opened in place of a removed one, if one was."""
+        if self._listener is not None and self._successor is not None:
+            self._selector.unregister(self._listener.socket)
+            self._listener.close()
+            self._listener, self._successor = self._successor, None
+            self._selector.register(self._listener.socket, selectors.EVENT_READ)
 
     def _accept(self, listener: Listener) -> None:
         try:

@@ -41,12 +41,23 @@ class Listener:
             self._made = _status_in(self._directory)
             opened.pop_all()
 
+    def is_there(self) -> bool:
+        """Whether the socket still has its name in its folder.
+
+        Raises:
+            OSError: the folder cannot be read.
+        """
+        try:
+            return os.path.samestat(_status_in(self._directory), self._made)
+        except FileNotFoundError:
+            return False
+
     def close(self) -> None:
         """Close the socket and remove its file, wherever the folder is; another's stays."""
         self.socket.close()
         # A voice that could not be made has lost its folder already.
         with contextlib.suppress(OSError):
-            if os.path.samestat(_status_in(self._directory), self._made):
+            if self.is_there():
                 os.unlink(SOCKET_NAME, dir_fd=self._directory)
         os.close(self._directory)
 

@@ -71,17 +71,20 @@ class BackgroundThread:
         return self._thread is not None
 
     def start(self) -> None:
-        """Start the thread."""
-        self._thread = threading.Thread(
-            target=lambda: repeat(self._turn), name=self.name, daemon=True
-        )
-        self._thread.start()
+        """Start the thread; where the system refuses, `request` does without."""
+        thread = threading.Thread(target=lambda: repeat(self._turn), name=self.name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError as error:
+            _log.warning("no thread for %s: %s", self.name, error)
+        else:
+            self._thread = thread
 
     def request(self) -> None:
         """Have the work done soon.
 
-        Before `start` and after `stop` it is done by this call; what is done at intervals may take
-        its time, and is left out.
+        Without a thread, before `start` and after `stop`, it is done by this call; what is done at
+        intervals may take its time, and is left out.
         """
         if self._thread is not None:
             with self._changed:

@@ -44,8 +44,18 @@ class Hook:
 
     def run(self, notice: SpotNotice) -> None:
         """Run the command, unless it runs or has run for this notice; returns at once."""
-        # Another network's trainer may have asked for it.
-        if notice != self._notice and self._thread.wait(0):
+        if notice == self._notice:
+            return  # another network's trainer has asked for it
+        if not self._thread.running:
+            self._notice = notice
+            # The system refused it; saving must not wait for the command.
+            try:
+                self._start(notice, subprocess.DEVNULL)
+                outcome = "started; its outcome will not be known"
+            except OSError as error:
+                outcome = f"cannot be started: {error}"
+            self._report(f"--on-interrupt {outcome}", "warning")
+        elif self._thread.wait(0):
             self._notice = notice
             self._thread.request()
 
@@ -74,7 +84,7 @@ class Hook:
             return "took too long and was killed"
         return "finished" if code == 0 else f"exited with code {code}; its output is in the log"
 
-    def _start(self, notice: SpotNotice, output: IO[bytes]) -> subprocess.Popen[bytes]:
+    def _start(self, notice: SpotNotice, output: IO[bytes] | int) -> subprocess.Popen[bytes]:
         deadline = datetime.fromtimestamp(notice.deadline or time.time(), UTC)
         return subprocess.Popen(
             ["sh", "-c", self._command],

@@ -105,6 +105,8 @@ class Uploader:
         if self._options.mirror is not None:
             self._publisher.update(mirror=self._state)
             self._thread.start()
+            if not self._thread.running:
+                self._lose("not uploading: the system refused a thread")
 
     def wake(self, _saved: Path) -> None:
         """Compare now, as a checkpoint was saved; returns at once."""

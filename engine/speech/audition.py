@@ -91,8 +91,8 @@ class Auditions:
 
     @property
     def open(self) -> bool:
-        """Whether its thread takes requests."""
-        return not self._closing.is_set()
+        """Whether its thread takes requests; without one, `request` speaks where it is called."""
+        return self._worker.running and not self._closing.is_set()
 
     @property
     def idle(self) -> bool:
@@ -161,7 +161,8 @@ class Auditions:
 
     def _get_ready(self) -> None:
         """Load what most samples need, for the first to be heard as soon as later ones."""
-        compute_on_one_thread()
+        if self._worker.running:  # or else this is the thread that trains
+            compute_on_one_thread()
         try:
             self._load(Audition(network=self._own_network))
         except VoicecoachError as error:

@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 from engine.errors import EngineError
 from engine.machine.background import BackgroundThread
@@ -22,12 +23,21 @@ class FolderWatch:
     """
 
     def __init__(
-        self, lock: FolderLock, publisher: Publisher, send: Callable[[FolderGone], None]
+        self,
+        lock: FolderLock,
+        publisher: Publisher,
+        send: Callable[[FolderGone], None],
+        restore_socket: Callable[[Path], None],
     ) -> None:
-        """Prepare to watch a locked folder; the trainer learns by the inbox that it is gone."""
+        """Prepare to watch a locked folder; the trainer learns by the inbox that it is gone.
+
+        Each check that finds no problem calls `restore_socket`, which opens the run's socket in the
+        folder anew if its file was removed.
+        """
         self._lock = lock
         self._publisher = publisher
         self._send = send
+        self._restore_socket = restore_socket
         self._thread = BackgroundThread(
             "folder watch", self._check, publisher.event, every=_POLL_SECONDS
         )
@@ -58,6 +68,8 @@ class FolderWatch:
             self._reported, self._lost = problem, lost
             self._publisher.warn(f"{problem}: ending the run", severity="error")
             self._send(FolderGone())
+        if not (problem or self._lock_missing):
+            self._restore_socket(self._lock.folder)
 
     def failure(self) -> EngineError | None:
         """Why the run cannot go on under its name, and what to do; None where all is well.

@@ -121,7 +121,8 @@ class SpendRecorder:
             if self.cost.price > 0 and self.cost.price != new.usd:
                 self._waiting += self._close_all()
             self.cost.price = new.usd
-        self._log_writer.request()
+            if self._log_writer.running:  # without, the next period takes it along
+                self._log_writer.request()
         self._publisher.event(f"price: ${new.usd:.4g}/h ({new.source})")
         self._publisher.update(price=new.usd, price_source=new.source, **self.cost.figures())
 

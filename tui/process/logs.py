@@ -196,7 +196,11 @@ class QueuedLog(QueueHandler):
         self._left_out = 0
         self._writer = _Writer(self.queue, file)
         self._queues = True
-        self._writer.start()
+        try:
+            self._writer.start()
+        except RuntimeError:
+            # The system allows no more threads; a log that waits is better than none.
+            self._queues = False
 
     def enqueue(self, record: logging.LogRecord) -> None:
         """Let a record be written soon."""

@@ -1,12 +1,10 @@
 """What a device can do at most: large matrix products, and copies of a large buffer."""
 
-import time
-
 import torch
 
 from engine.jobs.bench.report import Ceilings
-from engine.jobs.bench.timing import Work, seconds_of, waiting_for
-from engine.machine.device import describe_device, possible_precisions, precision_name
+from engine.jobs.bench.timing import Effort, Work, in_turn, waiting_for
+from engine.machine.device import computing_on, describe_device, possible_precisions, precision_name
 
 # Edge of the matrices, bytes of the buffer: far above what caches hold.
 _EDGE = {"cpu": 2048, "cuda": 8192}
@@ -22,10 +20,8 @@ def find_ceilings(device: torch.device, max_seconds: float) -> Ceilings:
     }
     memory, one_thread = _copy_rate(device, max_seconds), None
     if device.type == "cpu":
-        threads = torch.get_num_threads()
-        torch.set_num_threads(1)
-        one_thread = _copy_rate(device, max_seconds)
-        torch.set_num_threads(threads)
+        with computing_on(1):
+            one_thread = _copy_rate(device, max_seconds)
     return Ceilings(describe_device(device), rates, memory, one_thread)
 
 
@@ -45,9 +41,4 @@ def _copy_rate(device: torch.device, max_seconds: float) -> float:
 
 
 def _best(work: Work, max_seconds: float) -> float:
-    work()
-    end = time.perf_counter() + max_seconds
-    times: list[float] = []
-    while len(times) < _MAX_ROUNDS and (not times or time.perf_counter() < end):
-        times.append(seconds_of(work))
-    return min(times)
+    return min(in_turn({"": work}, Effort(_MAX_ROUNDS, max_seconds))[""])

@@ -39,15 +39,10 @@ def in_turn(
         if done and time.perf_counter() > end:
             break
         for name, work in ways.items():
-            times[name].append(seconds_of(work, clock))
+            start = clock()
+            work()
+            times[name].append(clock() - start)
     return times
-
-
-def seconds_of(work: Work, clock: Callable[[], float] = time.perf_counter) -> float:
-    """Time one piece of work."""
-    start = clock()
-    work()
-    return clock() - start
 
 
 def as_auditions_do(job: Callable[[], _T], steps: Work | None = None) -> _T:

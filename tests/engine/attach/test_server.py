@@ -133,6 +133,20 @@ def test_a_file_in_place_of_the_socket_stays(tmp_path):
     assert (tmp_path / "socket").read_text() == "somebody's"
 
 
+def test_a_removed_socket_is_opened_again_when_missed_twice(run, until):
+    (run.folder / "socket").unlink()
+    run.server.restore_socket(run.folder)
+    assert not (run.folder / "socket").exists()
+    run.server.restore_socket(run.folder)
+    until(lambda: ask_status(run.folder, 20), "an answer")
+    made = (run.folder / "socket").stat()
+    for _ in range(3):
+        run.server.restore_socket(run.folder)
+    assert os.path.samestat((run.folder / "socket").stat(), made)
+    run.end()
+    assert not (run.folder / "socket").exists()
+
+
 # Clients that send something else, or too much, or nothing.
 
 
@@ -278,3 +292,11 @@ def test_runs_and_screens_that_have_ended_hold_no_files(make_run, tmp_path):
 
     before = open_files_after(0)
     assert max(open_files_after(number) for number in range(1, 6)) <= before
+
+
+def test_a_restored_socket_is_removed_by_a_run_that_ends_at_once(run):
+    (run.folder / "socket").unlink()
+    for _ in range(2):
+        run.server.restore_socket(run.folder)
+    run.end()
+    assert not (run.folder / "socket").exists()

@@ -94,11 +94,18 @@ def test_a_failure_is_reported_once_and_work_goes_on(make, reports, failures, ex
     assert reports == expected
 
 
-def test_a_request_before_the_start_does_the_work(make):
+def test_without_a_thread_a_request_does_the_work(make, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
     done = []
     writer = make(lambda: done.append(threading.current_thread()))
     # What is checked again and again is left out: it may hang.
     check = make(lambda: done.append("checked"), every=0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        writer.start()
+        check.start()
     writer.request()
     check.request()
     assert writer.wait()

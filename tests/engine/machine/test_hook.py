@@ -100,6 +100,18 @@ def test_it_runs_once_at_a_time(tmp_path, reports):
     assert len(reports) == 1
 
 
+@pytest.mark.slow
+def test_without_a_thread_it_starts_and_nobody_waits(tmp_path, reports):
+    done = tmp_path / "done"
+    hook = Hook(f"sleep 1; touch {done}", tmp_path, lambda *report: reports.append(report))
+    hook.run(notice(30.0))
+    assert not done.exists()
+    assert reports == [
+        ("--on-interrupt started; its outcome will not be known", "warning"),
+    ]
+    wait_until(done.exists, "the command")
+
+
 def test_it_runs_once_a_notice_however_many_networks_ask(run, reports):
     hook = run("true")
     asked_for, later = hook._notice, notice(60.0)

@@ -46,6 +46,17 @@ def test_the_end_waits_for_the_last_checkpoint_within_limits(make, memory, send,
     assert told.endswith("the next run sends it")
 
 
+def test_a_run_without_a_thread_to_upload_says_so(make, send, monkeypatch):
+    def refuse(thread):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        run = send(make.voice(steps=[100]))
+    assert "error: mirror: not uploading: the system refused a thread" in run.events
+    assert not run.uploader.finish(30)
+
+
 def test_the_wait_for_a_mirror_can_be_ended(make, memory, send):
     waits = threading.Event()
     memory._files.before = lambda what, path: waits.wait(60)

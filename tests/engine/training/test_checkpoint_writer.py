@@ -74,6 +74,17 @@ def test_what_the_disk_gives_back_changed_is_no_checkpoint(voice, write, monkeyp
     assert steps(voice) == [3]
 
 
+def test_without_a_thread_it_is_written_all_the_same(voice, write, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        assert write(4) is None
+    assert write(5) is None
+    assert steps(voice) == [3, 4, 5]
+
+
 def test_history_and_spend_are_made_safe_first(voice, write):
     before = []
 

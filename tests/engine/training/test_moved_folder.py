@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
-from engine.attach.client import RemoteSession
+from engine.attach.client import RemoteSession, ask_status
 from engine.errors import EngineError, InputError
 from engine.machine.lock import FolderLostError, LockRemovedError, acquire_lock, holder_of
 from engine.run.commands import Finish, Inbox, Pause
@@ -139,7 +139,7 @@ def test_another_voice_in_the_old_place_is_left_alone(voice, make_voice, trainin
 def test_the_failure_names_what_was_saved(voice, changes, expected):
     lock = acquire_lock(voice.folder)
     first = Snapshot(Phase.TRAINING, "alice", voice.folder, "text2mel", "small", "standard")
-    watch = FolderWatch(lock, Publisher(replace(first, **changes)), Inbox())
+    watch = FolderWatch(lock, Publisher(replace(first, **changes)), Inbox(), lambda folder: None)
     moved = move(voice.folder)
     assert str(watch.failure()).endswith(expected.format(moved))
     lock.release()
@@ -166,10 +166,12 @@ def test_a_voice_moved_before_its_first_step_ends_there(
     assert left == ["theirs"] * replaced
 
 
-def test_a_removed_lock_is_made_again(voice, training):
+def test_a_removed_socket_and_lock_are_made_again(voice, training):
     session = training.start(voice, None, attended=True)
     training.until(session, lambda s: s.step > 5)
     screen = RemoteSession(voice.folder)
+    (voice.folder / "socket").unlink()
+    wait_until(lambda: ask_status(voice.folder, 10), "the socket")
     (voice.folder / "lock").unlink()
     wait_until(lambda: holder_of(voice.folder), "the lock")
     with pytest.raises(InputError):

@@ -302,6 +302,19 @@ def test_records_beyond_the_queue_are_counted_and_dropped(disk, queued, monkeypa
     assert lines(disk) == ["INFO one", "INFO two", "INFO three", "INFO four", told, "INFO seven"]
 
 
+def test_a_log_without_a_thread_is_written_at_once(disk, monkeypatch):
+    def refuse(_):
+        raise RuntimeError("can't start new thread")
+
+    disk.released.set()
+    with monkeypatch.context() as patch:
+        patch.setattr("threading.Thread.start", refuse)
+        queued = QueuedLog(disk)
+    queued.handle(logging.LogRecord("engine", logging.INFO, "f", 1, "said", None, None))
+    assert lines(disk) == ["INFO said"]
+    queued.close()
+
+
 CRASH = """
 import logging, sys
 from pathlib import Path
