@@ -1,16 +1,15 @@
 """Every key, once: bindings, footer, help, palette and refusals come from here."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
 from textual.binding import Binding
 
 from engine.run.snapshot import Phase, Snapshot
 
 
-@dataclass(frozen=True, slots=True)
-class Moment:
+class Moment(Struct, frozen=True):
     """What decides whether a key does anything now."""
 
     snapshot: Snapshot
@@ -47,8 +46,7 @@ class Moment:
         return all(one.phase is phase for one in self.snapshot.both)
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """A key, what it does, and when it cannot."""
 
     names: str

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from engine.choices import NetworkChoice, networks_of
 from engine.errors import InputError, VoicecoachError
@@ -31,8 +31,7 @@ _FORGOTTEN_AFTER = 30 * 86_400.0
 """Seconds without a sign of life."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProcessId:
+class ProcessId(Struct, frozen=True):
     """A process of this boot of this machine: numbers come again, these three together do not."""
 
     pid: int

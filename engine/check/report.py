@@ -5,12 +5,15 @@ Plain values without torch or numpy, so that the screen, the command line and JS
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal, get_args
+
+from msgspec import Struct
 
 from engine.choices import NetworkName
 from engine.data.metadata import LEFT_OUT, Rejected
 from engine.formatting import plural
+from engine.serialization import to_plain
 from engine.text.unknown import UnknownCharacter as UnknownCharacter  # a part of the report
 
 Severity = Literal["error", "warning", "note"]
@@ -63,16 +66,14 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda each: (ranks[each.severity], each.line or 0)))
 
 
-@dataclass(frozen=True, slots=True)
-class Histogram:
+class Histogram(Struct, frozen=True):
     """How often values fall between edges, which are one more than the counts."""
 
     edges: tuple[float, ...]
     counts: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(Struct, frozen=True):
     """The middle of a measure, and its 5th and 95th percentile."""
 
     low: float
@@ -80,8 +81,7 @@ class Spread:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Coverage:
+class Coverage(Struct, frozen=True):
     """How much of English a corpus covers."""
 
     characters: dict[str, int]
@@ -95,8 +95,7 @@ class Coverage:
     least once, from 0 to 1; None where the voice is not English."""
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """What training one network would take on one machine."""
 
     network: NetworkName
@@ -119,8 +118,7 @@ class Estimate:
         return self.machine.startswith(_HERE)
 
 
-@dataclass(frozen=True, slots=True)
-class TranscriptScore:
+class TranscriptScore(Struct, frozen=True):
     """How well a clip's transcript fits its recording, as a trained voice hears it."""
 
     line: int
@@ -199,4 +197,4 @@ class CheckReport:
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain values for JSON."""
-        return {**asdict(self), "harmful": self.harmful, "counts": self.counts()}
+        return {**to_plain(self), "harmful": self.harmful, "counts": self.counts()}

@@ -2,7 +2,8 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from engine.machine.background import BackgroundThread, Report
 
@@ -14,8 +15,7 @@ _MAX_FAILURES = 5
 _POLL_SECONDS = 2.0
 
 
-@dataclass(frozen=True, slots=True)
-class GpuReading:
+class GpuReading(Struct, frozen=True):
     """One reading of the GPU."""
 
     utilisation: int | None

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from msgspec import Struct
+
 from engine.run.evaluation import Misreading
 from engine.serialization import Array
 
@@ -9,8 +11,7 @@ RECENT_STEPS = 1_000
 """Of the loss curve, what can be seen unthinned."""
 
 
-@dataclass(frozen=True, slots=True)
-class Losses:
+class Losses(Struct, frozen=True):
     """A loss and its parts, means over the last logged steps."""
 
     total: float

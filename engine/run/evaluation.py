@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from engine.choices import NetworkName
 from engine.formatting import printable
@@ -83,8 +83,7 @@ class Evaluation:
     """Processor time that it took."""
 
 
-@dataclass(frozen=True, slots=True)
-class Score:
+class Score(Struct, frozen=True):
     """A measure of a checkpoint: the mean over sentences, and its 95 % bootstrap interval."""
 
     mean: float
@@ -108,8 +107,7 @@ class CheckpointScores:
     """What the recordings of these sentences score themselves, where a measure can say so."""
 
 
-@dataclass(frozen=True, slots=True)
-class Recommendation:
+class Recommendation(Struct, frozen=True):
     """The checkpoint to export."""
 
     network: NetworkName
@@ -134,8 +132,7 @@ class Recommendation:
 AdviceKind = Literal["improving", "flat", "worse", "misread", "unknown"]
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
+class Advice(Struct, frozen=True):
     """Whether it pays to go on, with the price of it."""
 
     kind: AdviceKind
@@ -152,8 +149,7 @@ class Advice:
 NoticeKind = Literal["stop", "budget", "diverged", "hangs", "spot", "disk", "verdict", "failed"]
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Struct, frozen=True):
     """What a person away from the screen wants to know: the terminal rings, `--notify` sends it."""
 
     time: float

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from engine.choices import NetworkName
 from engine.errors import InputError
@@ -69,8 +69,7 @@ class Sample:
         return "ssrn" if self.path.name.startswith("ssrn-") else "text2mel"
 
 
-@dataclass(frozen=True, slots=True)
-class Speaking:
+class Speaking(Struct, frozen=True):
     """A sample that is being made: its sound grows in a file beside the one that it will be."""
 
     step: int

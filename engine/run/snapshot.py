@@ -10,6 +10,8 @@ from enum import Enum
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
+
 from engine.check.report import CheckReport
 from engine.choices import NetworkName, StopWhen
 from engine.formatting import plural
@@ -51,8 +53,7 @@ class Phase(Enum):
         return self in (Phase.STOPPED, Phase.FAILED)
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a countable piece of work has come."""
 
     what: str
@@ -81,8 +82,7 @@ class MirrorState:
     """Whether `voice.toml` names it and `--mirror` does not: nothing is copied."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(Struct, frozen=True):
     """Something that happened, for the log on the screen."""
 
     time: float

@@ -166,6 +166,7 @@ class KeysFooter(Footer):
                 key.action,
                 disabled=bool(why),
                 tooltip=tooltip,
+                classes="-compact",  # which it would be given later, and styled again
             )
 
     async def on_resize(self) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import events
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
@@ -110,6 +111,10 @@ class RunScreen(SampleActions):
     def on_mount(self) -> None:
         """Say on top what there is to say, so that the first layout has room for it."""
         self._show_state(self._take(self.snapshot), None, plots=True)
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """At first, leave the styles alone: the widgets were given them when they were made."""
+        event.refresh_styles = self._is_painted
 
     def paint(self) -> None:
         """Paint for the first time; before, there was only the frame of a picture."""

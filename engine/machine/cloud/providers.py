@@ -3,10 +3,9 @@
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Annotated, Any
 
-from msgspec import Meta
+from msgspec import Meta, Struct
 
 from engine.choices import CloudName
 from engine.formatting import brief
@@ -185,8 +184,7 @@ _AZURE_VERBS = {
 _Name = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9._-]{0,100}\Z")]
 
 
-@dataclass(frozen=True)
-class _Compute:
+class _Compute(Struct, frozen=True):
     """The fields of the machine, as Azure writes them."""
 
     name: _Name = ""
@@ -196,8 +194,7 @@ class _Compute:
     priority: _Name | None = None
 
 
-@dataclass(frozen=True)
-class _Events:
+class _Events(Struct, frozen=True):
     Events: tuple[_Fields, ...]
     """One odd field of an event must not hide that the machine is evicted."""
 

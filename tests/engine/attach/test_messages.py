@@ -92,8 +92,7 @@ def equal(one: object, other: object) -> bool:
         return one.keys() == other.keys() and all(equal(one[key], other[key]) for key in one)
     if isinstance(one, tuple | list):
         return len(one) == len(other) and all(map(equal, one, other))
-    if dataclasses.is_dataclass(one):
-        names = [field.name for field in dataclasses.fields(one)]
+    if names := getattr(type(one), "__match_args__", ()):  # of a dataclass or a struct
         return all(equal(getattr(one, name), getattr(other, name)) for name in names)
     return type(one) is type(other) and one == other
 
