@@ -1,7 +1,4 @@
-"""The measures of an evaluation: what each means, which way is better, how checkpoints did.
-
-Each orders checkpoints whose order is known; `assets/study` has those that did not.
-"""
+"""The measures of an evaluation: what each means, which way is better, how checkpoints did."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -21,8 +18,12 @@ class Measure:
     """What it says about the voice, in one sentence."""
     unit: str = ""
     """What its values are in; with `%` they run from 0 to 100."""
+    judge: bool = False
+    """Whether it needs a model of `voicecoach[judge]`."""
     sound: bool = False
     """Whether it is taken of the sound, to which the SSRN adds its share."""
+    shown: bool = True
+    """Whether screens show it: it orders checkpoints whose order is known (`assets/study`)."""
     ranked: bool = False
     """Whether it counts in the judge's rank: those together order every series of the study. Others
     take a clear voice for the better one even where it is another speaker's."""
@@ -54,6 +55,15 @@ MEASURES: dict[str, Measure] = {
     "focus": Measure(
         "attention focus", "higher", "How sharply each frame attends to one character."
     ),
+    "off_diagonal": Measure(
+        "off the diagonal", "lower", "Attention away from a steady pace.", shown=False
+    ),
+    "coverage": Measure(
+        "uneven attention",
+        "lower",
+        "How unevenly characters are attended to: too little or much.",
+        shown=False,
+    ),
     "forced": Measure(
         "attention put back",
         "lower",
@@ -70,6 +80,17 @@ MEASURES: dict[str, Measure] = {
         "stuck", "lower", "Share of the time in which attention stood still.", "%", ranked=True
     ),
     "pace": Measure("pace", "lower", "How far the length is from what the text should take.", "%"),
+    "silence": Measure(
+        "longest silence",
+        "lower",
+        "The longest pause inside a sentence.",
+        "s",
+        sound=True,
+        shown=False,
+    ),
+    "clipping": Measure(
+        "clipping", "lower", "Share of the samples at full scale.", "%", sound=True, shown=False
+    ),
     "looping": Measure(
         "looping", "lower", "Share of the sound that repeats itself.", "%", sound=True
     ),
@@ -86,8 +107,17 @@ MEASURES: dict[str, Measure] = {
         "lower",
         "Letters that a speech recogniser gets wrong; the recordings' own show its part in it.",
         "%",
+        judge=True,
         sound=True,
         ranked=True,
+    ),
+    "naturalness": Measure(
+        "naturalness",
+        "higher",
+        "Predicted naturalness; the recordings' own is the ceiling.",
+        judge=True,
+        sound=True,
+        shown=False,
     ),
     "similarity": Measure(
         "similarity to the speaker",
@@ -132,7 +162,7 @@ def in_order(names: Iterable[str]) -> list[str]:
 def score_curves(checkpoints: Sequence[CheckpointScores]) -> dict[str, ScoreCurve]:
     """What is shown of checkpoints, oldest first: a curve for each measure, by name and in order.
 
-    Without what was not measured, or is not finite.
+    Without what was not measured, is not to be shown, or is not finite.
     """
     curves: dict[str, ScoreCurve] = {}
     for name in in_order(MEASURES):
@@ -142,7 +172,7 @@ def score_curves(checkpoints: Sequence[CheckpointScores]) -> dict[str, ScoreCurv
             for one in checkpoints
             if (score := one.scores.get(name)) and isfinite(score.low + score.mean + score.high)
         )
-        if scores:
+        if scores and measure.shown:
             ceilings = [one.ceilings[name] for one in checkpoints if name in one.ceilings]
             curves[name] = ScoreCurve(measure, scores, ceilings[-1] if ceilings else None)
     for name, curve in list(curves.items()):

@@ -190,7 +190,7 @@ def _direction(earlier: Evaluation, newest: Evaluation) -> Direction:
 def _changed(earlier: Evaluation, newest: Evaluation, *, better: bool) -> tuple[str, ...]:
     clear = {}
     for name, measure in MEASURES.items():
-        if name in _NOT_HEARD:
+        if name in _NOT_HEARD or not measure.shown:
             continue
         score = compare(newest, earlier, name)
         if score is not None:

@@ -37,13 +37,17 @@ def measure_attention_of(
     Raises:
         ValueError: the matrix is empty.
     """
-    focus, _ = measure_attention(attention)
-    frames = attention.shape[1]
+    focus, stray = measure_attention(attention)
+    n, frames = attention.shape
+    shares = attention.sum(axis=1, dtype=np.float64) * n / frames
     words = Reading(text, attention, seconds_per_frame).words
     letters = sum(end - start for start, end in words)
     found = misreadings(text, attention, seconds_per_frame)
     return {
         "focus": focus,
+        # Summed over the text, so that its length does not count.
+        "off_diagonal": stray * n,
+        "coverage": float(np.log1p((1 - shares) ** 2).mean()),
         "forced": 100 * float((np.count_nonzero(attention, axis=0) == 1).mean()),
         "skipped": 100 * _letters(found, "skipped") / max(1, letters),
         "repeated": 100 * _letters(found, "repeated") / max(1, letters),

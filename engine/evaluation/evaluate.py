@@ -19,7 +19,7 @@ from engine.evaluation.attention_measures import measure_reading
 from engine.evaluation.held_out_loss import HeldOutClip, HeldOutLoss, held_out_loss
 from engine.evaluation.judges import Judges, Recording, open_judges
 from engine.evaluation.material import Material, load_material, seconds_of
-from engine.evaluation.sound_measures import looping_share, mel_distortion
+from engine.evaluation.sound_measures import measure_sound, mel_distortion
 from engine.networks.ssrn import SSRN
 from engine.run.evaluation import Evaluation, SentenceMeasures
 from engine.speech.sound_stream import PAUSE_SECONDS, SoundStream
@@ -78,8 +78,9 @@ class Evaluator:
     def _ceilings(self) -> dict[str, float]:
         """What the recordings score themselves."""
         audio = self._voice.settings.audio
-        own = np.mean([looping_share(one.recording, audio) for one in self.material.held_out])
-        return {"looping": float(own)} | self.judges.ceilings
+        found = [measure_sound(one.recording, audio) for one in self.material.held_out]
+        own = {name: float(np.mean([one[name] for one in found])) for name in found[0]}
+        return own | self.judges.ceilings
 
     def evaluate(self, network: NetworkName, step: int) -> Evaluation:
         """Measure a checkpoint; its sound is not kept.
@@ -153,21 +154,23 @@ class Evaluator:
         """What is measured of a sentence spoken."""
         audio, clip = self._voice.settings.audio, self._texts.get(text)
         measures = measure_reading(spoken.parts, audio.coarse_frame_seconds)
+        pauses = len(spoken.parts) - 1
         expected = self.material.pace.seconds(text) if self.material.pace else 0.0
         if clip is not None:
             expected = len(clip.recording) / audio.sample_rate
         if expected and not is_silent(spoken.waveform):
-            pauses = (len(spoken.parts) - 1) * PAUSE_SECONDS
-            seconds = seconds_of(spoken.waveform, audio) - pauses
+            seconds = seconds_of(spoken.waveform, audio) - pauses * PAUSE_SECONDS
             measures["pace"] = 100 * abs(seconds / expected - 1)
-        measures |= self._listen(spoken.waveform, text, clip)
+        measures |= self._listen(spoken.waveform, text, clip, pauses)
         misread = spoken.misreadings(audio)
         return SentenceMeasures(text, clip.clip.clip_id if clip else "", measures, misread)
 
-    def _listen(self, waveform: _Samples, text: str, clip: HeldOutClip | None) -> dict[str, float]:
+    def _listen(
+        self, waveform: _Samples, text: str, clip: HeldOutClip | None, pauses: int = 0
+    ) -> dict[str, float]:
         """What is measured of a sound."""
         audio = self._voice.settings.audio
-        found = {"looping": looping_share(waveform, audio)}
+        found = measure_sound(waveform, audio, pauses, PAUSE_SECONDS)
         if clip is not None:
             found["mel_distortion"] = mel_distortion(waveform, clip.recording, audio)
         return found | self.judges.measure(waveform, audio.sample_rate, text)

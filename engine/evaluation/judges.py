@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from engine.evaluation.listening_models import (
     RATE,
     Sound,
+    load_naturalness,
     load_recogniser,
     load_speaker_encoder,
 )
@@ -23,11 +24,11 @@ from engine.formatting import printable
 Model = Callable[[Sound, str], float]
 """Takes a measure of a sound in which a text is said."""
 
-_RECOGNISER = "pocketsphinx"
+_PACKAGES = {"error_rate": "pocketsphinx", "naturalness": "distillmos"}
 # Whose weights come with voicecoach.
 _SPEAKER_ENCODER = "resemblyzer 0.1.4"
 # What a sentence gets in which nothing can be heard.
-_SILENT = {"error_rate": 100.0, "similarity": 0.0}
+_SILENT = {"error_rate": 100.0, "naturalness": 1.0, "similarity": 0.0}
 # Of a corpus, so many recordings are heard to compare a voice with.
 _MAX_RECORDINGS = 16
 # Two sounds that are the same to the speaker encoder.
@@ -54,8 +55,7 @@ class Judges:
     names: tuple[str, ...]
     """Of the models, with their versions."""
     absent: str
-    """Why the recogniser takes no part, in a sentence without its full stop; empty where it does,
-    and where it could not understand the language."""
+    """Why others take no part, in a sentence without its full stop; empty where all do."""
     recordings: tuple[tuple[Sound, str], ...]
     """With their texts."""
 
@@ -94,20 +94,29 @@ def open_judges(recordings: Sequence[Recording], english: bool = True) -> Judges
     """
     heard = [(_audible(one.sound, one.rate), one.text) for one in recordings]
     audible = tuple((sound, text) for sound, text in heard if sound is not None)[:_MAX_RECORDINGS]
+    loaders: dict[str, Callable[[], Model]] = {"naturalness": load_naturalness}
+    if english:
+        loaders["error_rate"] = load_recogniser
     models: dict[str, Model] = {}
-    names, absent = [], ""
+    names: list[str] = []
+    absent: list[str] = []
     if audible:
         models["similarity"] = _load_similarity([sound for sound, _ in audible])
         names.append(_SPEAKER_ENCODER)
-    if english:
+    for measure, load in loaders.items():
+        package = _PACKAGES[measure]
         try:
-            models["error_rate"] = load_recogniser()
-            names.append(f"{_RECOGNISER} {version(_RECOGNISER)}")
-        except ModuleNotFoundError:
-            absent = "voicecoach[judge] is not installed: pip install 'voicecoach[judge]'"
+            models[measure] = load()
+            names.append(f"{package} {version(package)}")
         except Exception as error:  # whatever the code of a package does, ours goes on
-            absent = f"{_RECOGNISER} cannot be used: {printable(str(error))}"
-    return Judges(models, tuple(names), absent, audible)
+            absent.append(_why_absent(package, error))
+    return Judges(models, tuple(names), "; ".join(dict.fromkeys(absent)), audible)
+
+
+def _why_absent(package: str, error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return "voicecoach[judge] is not installed: pip install 'voicecoach[judge]'"
+    return f"{package} cannot be used: {printable(str(error))}"
 
 
 def _audible(sound: NDArray[np.float32], rate: int) -> Sound | None:

@@ -1,4 +1,4 @@
-"""Models that listen to speech: a recogniser, and an encoder of speakers.
+"""Models that listen to speech: a recogniser, a predictor of naturalness, an encoder of speakers.
 
 Nothing is downloaded: packages ship their weights, of which tensors alone are read. They are
 imported when a model is loaded, for they are optional, and large.
@@ -6,8 +6,11 @@ imported when a model is loaded, for they are optional, and large.
 
 import importlib
 import re
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stdout
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -74,6 +77,33 @@ def edit_distance(first: str, second: str) -> int:
             changed = diagonal + (character != other)
             diagonal, row[place] = row[place], min(changed, row[place] + 1, row[place - 1] + 1)
     return row[-1]
+
+
+def load_naturalness() -> Callable[[Sound, str], float]:
+    """Return what predicts how natural listeners would find a sound, from 1 to 5 (Distill-MOS)."""
+    sqa: Any = _import_without_torchaudio("distillmos.sqa")
+    with redirect_stdout(None):  # it prints where its weights are
+        model = sqa.ConvTransformerSQAModel().eval()
+
+    @torch.inference_mode()
+    def naturalness(sound: Sound, _: str) -> float:
+        return float(model(torch.from_numpy(sound)[None]))
+
+    return naturalness
+
+
+def _import_without_torchaudio(name: str) -> ModuleType:
+    """Import a module that needs torchaudio only to read files, which we do ourselves.
+
+    torchaudio is made for CUDA, and cannot be imported beside a torch for the CPU.
+    """
+    if name in sys.modules or "torchaudio" in sys.modules:
+        return importlib.import_module(name)
+    sys.modules["torchaudio"] = ModuleType("torchaudio")
+    try:
+        return importlib.import_module(name)
+    finally:
+        del sys.modules["torchaudio"]
 
 
 class _SpeakerEncoder(nn.Module):

@@ -68,7 +68,7 @@ def test_a_measure_in_the_right_order_is_told_from_noise(tmp_path, monkeypatch, 
         {
             "series": "a", "place": place, "sentence": sentence,
             "finished": 0.9 - 0.1 * place + 0.01 * sentence, "stuck": 5 - place,
-            "looping": float(torch.rand(1, generator=chance)),
+            "silence": float(torch.rand(1, generator=chance)),
         }
         for place in range(5) for sentence in range(8)
     ]  # fmt: skip
@@ -81,7 +81,7 @@ def test_a_measure_in_the_right_order_is_told_from_noise(tmp_path, monkeypatch, 
     lines = capsys.readouterr().out.splitlines()
     assert "| finished | +1.00 (+1.00 to +1.00) | 100 % | 0 % | 100 % | 1 |" in lines
     assert "| stuck | -1.00 (-1.00 to -1.00) | 0 % | 100 % | 0 % | 1 |" in lines
-    (looping,) = (line for line in lines if line.startswith("| looping |"))
-    assert float(looping.split()[3]) < 0.8
+    (silence,) = (line for line in lines if line.startswith("| silence |"))
+    assert float(silence.split()[3]) < 0.8
     # One right and one wrong measure: the rank of both knows nothing.
     assert "| the judge's rank | +0.00 (+0.00 to +0.00) |" in lines

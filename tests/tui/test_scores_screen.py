@@ -47,8 +47,9 @@ async def test_v_draws_each_measure_and_marks_what_to_export():
             "naturalness · 3.24", "╌╌╌╌", "860k",
         ):  # fmt: skip
             assert words in run.text
-        # The weights in training have no panel of their own.
+        # The weights in training have no panel of their own, what is not shown has none at all.
         assert "held-out loss in training" not in run.text
+        assert "clipping" not in run.text
         assert run.text.index("mel distortion") < run.text.index("pace")
         assert run.text.count("★") == 1 + 5
         newer = replace(

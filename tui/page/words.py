@@ -107,12 +107,12 @@ def _scores(scores: CheckpointScores) -> dict[str, Any]:
         "words": {
             name: formatting.interval(score, MEASURES[name].unit)
             for name, score in scores.scores.items()
-            if name in MEASURES
+            if name in MEASURES and MEASURES[name].shown
         },
         "ceilings": {
             name: formatting.figure(value, MEASURES[name].unit)
             for name, value in scores.ceilings.items()
-            if name in MEASURES
+            if name in MEASURES and MEASURES[name].shown
         },
     }
 

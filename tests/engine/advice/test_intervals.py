@@ -41,7 +41,7 @@ def test_an_evaluation_in_figures():
         sentences=(misread, *one.sentences[1:], SentenceMeasures("no focus")),
         held_out=0.65,
         held_out_training=0.7,
-        ceilings={"focus": 0.9, "looping": 0.3},
+        ceilings={"focus": 0.9, "silence": 0.3},
     )
     found = summarise(one)
     assert [*found.scores] == ["held_out", "held_out_training", "focus"]
@@ -67,6 +67,6 @@ def test_only_what_both_have_is_compared():
     one, other = evaluation(1, focus=[0.5, 0.6]), evaluation(2, focus=[0.7, 0.9, 0.1])
     assert compare(other, one, "focus").mean == pytest.approx(0.25)
     assert compare(one, other, "pace") is None
-    sound = [replace(evaluation(1, looping=[1.0]), ssrn_step=step) for step in (1, 2)]
-    assert compare(sound[0], sound[0], "looping") == Score(0.0, 0.0, 0.0)
-    assert compare(*sound, "looping") is None
+    sound = [replace(evaluation(1, clipping=[1.0]), ssrn_step=step) for step in (1, 2)]
+    assert compare(sound[0], sound[0], "clipping") == Score(0.0, 0.0, 0.0)
+    assert compare(*sound, "clipping") is None

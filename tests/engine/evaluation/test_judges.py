@@ -23,7 +23,9 @@ def recordings(corpus):
 def test_each_model_hears_what_is_wrong():
     first, second = known = recordings(SLT)[:2]
     judges = open_judges(known)
-    assert [name.split()[0] for name in judges.names] == ["resemblyzer", "pocketsphinx"]
+    assert [name.split()[0] for name in judges.names] == [
+        "resemblyzer", "distillmos", "pocketsphinx"
+    ]  # fmt: skip
     assert not judges.absent
     good = judges.ceilings
     assert good["error_rate"] < 30
@@ -31,17 +33,19 @@ def test_each_model_hears_what_is_wrong():
     noise = np.random.default_rng(0).normal(0, 0.02, first.sound.shape).astype(np.float32)
     spoiled = judges.measure(first.sound + noise, first.rate, second.text)
     assert spoiled["error_rate"] > 60
+    assert spoiled["naturalness"] < good["naturalness"] - 0.2
 
     other = recordings(SPEECH)[1]
     assert judges.measure(other.sound, other.rate, other.text)["similarity"] < (
         good["similarity"] - 0.1
     )
-    worst = {"error_rate": 100.0, "similarity": 0.0}
+    worst = {"error_rate": 100.0, "naturalness": 1.0, "similarity": 0.0}
     assert judges.measure(0 * first.sound, first.rate, first.text) == worst
 
 
 def test_what_is_not_installed_is_said(monkeypatch):
-    monkeypatch.setitem(sys.modules, "pocketsphinx", None)
+    for package in ("pocketsphinx", "distillmos.sqa"):
+        monkeypatch.setitem(sys.modules, package, None)
     judges = open_judges(recordings(SLT)[:1])
     assert judges.absent == ("voicecoach[judge] is not installed: pip install 'voicecoach[judge]'")
     assert [*judges.ceilings] == ["similarity"]

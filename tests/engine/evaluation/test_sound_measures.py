@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from engine.data.audio import AudioSpec, load_recording
-from engine.evaluation.sound_measures import looping_share, mel_distortion
+from engine.evaluation.sound_measures import measure_sound, mel_distortion
 from engine.speech.loudness import level
 from tests.paths import SLT, SPEECH
 
@@ -26,8 +26,33 @@ def with_inserted(sound, inserted):
     return np.concatenate([sound[:middle], inserted, sound[middle:]])
 
 
-def test_speech_does_not_loop(speech):
-    assert not any(looping_share(sound, AUDIO) for sound in speech)
+def test_speech_has_no_faults(speech):
+    for sound in speech:
+        found = measure_sound(sound, AUDIO)
+        assert found["silence"] < 0.7
+        assert found["clipping"] < 0.01
+        assert found["looping"] == 0.0
+
+
+def test_silence_inside_is_its_longest_pause(speech):
+    for sound in speech:
+        gap = np.zeros(round(1.1 * RATE), np.float32)
+        assert 1.08 < measure_sound(with_inserted(sound, gap), AUDIO)["silence"] < 1.6
+        ends = np.concatenate([gap, sound, gap])
+        expected = pytest.approx(measure_sound(sound, AUDIO)["silence"], abs=0.02)
+        assert measure_sound(ends, AUDIO)["silence"] == expected
+    pause = np.zeros(round(0.7 * RATE), np.float32)
+    two = np.concatenate([speech[0], pause, speech[1]])
+    assert measure_sound(two, AUDIO)["silence"] > 0.69
+    assert measure_sound(two, AUDIO, pauses=1, pause_seconds=0.7)["silence"] < 0.5
+
+
+def test_clipping_grows_with_the_gain(speech):
+    for sound in speech:
+        shares = [
+            measure_sound(np.clip(gain * sound, -0.9, 0.9), AUDIO)["clipping"] for gain in (1, 3, 8)
+        ]
+        assert shares[0] < 0.1 < shares[1] < shares[2]
 
 
 @pytest.mark.parametrize("seconds", [0.5, 0.9])
@@ -35,7 +60,7 @@ def test_what_is_said_again_and_again_loops(speech, seconds):
     for sound in speech:
         start, length = len(sound) // 2, round(seconds * RATE)
         looping = with_inserted(sound, np.tile(sound[start : start + length], 3))
-        share = looping_share(looping, AUDIO)
+        share = measure_sound(looping, AUDIO)["looping"]
         assert share > 60 * 3 * length / len(looping)
 
 
@@ -43,18 +68,19 @@ def test_a_drone_loops(speech):
     for sound in speech:
         place = int(np.convolve(np.square(sound), np.ones(1000), "same").argmax())
         drone = np.tile(sound[place : place + round(0.06 * RATE)], 25)
-        assert looping_share(with_inserted(sound, drone), AUDIO) > 10
+        assert measure_sound(with_inserted(sound, drone), AUDIO)["looping"] > 10
 
 
 def test_sounds_without_speech_have_figures():
     for sound in (np.zeros(0, np.float32), np.zeros(RATE, np.float32)):
-        assert looping_share(sound, AUDIO) == 0.0
+        found = measure_sound(sound, AUDIO)
+        assert found == {"silence": len(sound) / RATE, "clipping": 0.0, "looping": 0.0}
     click = np.zeros(RATE, np.float32)
     click[9000] = 1.0
     noise = np.random.default_rng(1).normal(0, 0.1, RATE).astype(np.float32)
     small = replace(AUDIO, hop_length=128, n_fft=256, win_length=256)
     for sound in (click, noise, noise[:600]):
-        assert np.isfinite(looping_share(sound, small))
+        assert all(np.isfinite(one) for one in measure_sound(sound, small).values())
 
 
 def test_mel_distortion_orders_what_is_worse(speech):
