@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from engine.choices import NETWORK_TITLES
 from engine.errors import InputError
-from engine.formatting import dollars, printable, sentence
+from engine.formatting import dollars, printable
 from engine.machine.background import BackgroundThread
 from engine.run.evaluation import Notice, NoticeKind
 
@@ -207,7 +207,7 @@ def _title(snapshot: "Snapshot") -> str:
 
 def _lines(snapshot: "Snapshot", notices: list[Notice]) -> Iterator[str]:
     for notice in notices:
-        yield sentence(notice.text)
+        yield f"{notice.text[:1].upper()}{notice.text[1:]}."
     figures = [f"step {snapshot.step:,}"]
     if snapshot.held_out is not None:
         figures.append(f"held-out loss {snapshot.held_out:.4f}")

@@ -30,8 +30,8 @@ def test_used_clips_have_no_error_when_judged_alone(lines: int) -> None:
     recordings = moved(lines)
     while True:
         metadata = Metadata((), len(recordings), (), tuple(each.clip for each in recordings), ())
-        measured = Measured(Path(), metadata, recordings)
-        found = judge(measured, Vocabulary(BBC_SYMBOLS), Limits(), AudioSpec())
+        target = Vocabulary(BBC_SYMBOLS), Limits(), AudioSpec()
+        found = judge(Measured(Path(), metadata, recordings, *target))
         report, out = found.report, {row.line for row in found.report.left_out}
         if not out:
             break
