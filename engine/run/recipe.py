@@ -36,6 +36,9 @@ class Recipe:
     restart_steps: int = 50
     """Steps over which the learning rate rises where Adam starts without moments from weights
     that are trained already: its first steps are all of full size, whatever the gradient."""
+    restart_factor: float = 1.0
+    """What the learning rate is multiplied with from there on, up to `peak_rate`: another speaker
+    is learned sooner than at the rate with which the base was finished."""
     crop_frames: int | None = 16
     """Coarse frames of the random crops that SSRN learns from; None takes whole clips."""
     ema_decay: float | None = 0.999
@@ -63,7 +66,7 @@ def recipe_named(name: RecipeName) -> Recipe:
     computes it, in fp32, and no EMA of the weights.
     """
     if name == "standard":
-        return Recipe(frame_drop=0.1, tempo=0.2)
+        return Recipe(restart_factor=3.0, frame_drop=0.1, tempo=0.2)
     return Recipe(
         name="bbc",
         peak_rate=1e-3,
@@ -92,11 +95,12 @@ def learning_rate(step: int, recipe: Recipe, optimizer_start_step: int = 0) -> f
     after it, as in "Attention Is All You Need" (section 5.3). As a function of the global step
     alone it can neither be lost nor restart: a voice that continues at step 855,000 continues
     at 6.8e-5. Only where the optimizer state was reset, at `optimizer_start_step`, does it rise
-    to that over `restart_steps`.
+    over `restart_steps` to `restart_factor` times that.
     """
     warmup = recipe.warmup_steps
     rise = step / (warmup * math.sqrt(warmup))
     rate = recipe.peak_rate * math.sqrt(warmup) * min(rise, 1 / math.sqrt(step))
     if optimizer_start_step:
+        rate = min(recipe.restart_factor * rate, recipe.peak_rate)
         rate *= min(1.0, (step - optimizer_start_step) / recipe.restart_steps)
     return rate

@@ -128,9 +128,12 @@ def _as_base(source: Checkpoint) -> Checkpoint:
 def _about_optimizer(base: Checkpoint, settings: VoiceSettings) -> str:
     if base.optimizer:
         return "with its optimizer state"
-    steps = recipe_named(settings.recipe).restart_steps
-    warm_up = f", {steps}-step warm-up" if steps > 1 else ""
-    return f"from the EMA weights; optimizer reset{warm_up}"
+    recipe = recipe_named(settings.recipe)
+    reset = "from the EMA weights; optimizer reset"
+    if recipe.restart_factor == 1:
+        return reset
+    factor = f"{recipe.restart_factor:g} × its learning rate"
+    return f"{reset}, {recipe.restart_steps}-step warm-up to {factor}"
 
 
 def _with_voice_symbols(
