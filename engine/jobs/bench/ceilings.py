@@ -5,6 +5,7 @@ import torch
 from engine.jobs.bench.report import Ceilings
 from engine.jobs.bench.timing import Effort, Work, in_turn, waiting_for
 from engine.machine.device import computing_on, describe_device, possible_precisions, precision_name
+from engine.networks.convolution import matmul
 
 # Edge of the matrices, bytes of the buffer: far above what caches hold.
 _EDGE = {"cpu": 2048, "cuda": 8192}
@@ -28,8 +29,7 @@ def find_ceilings(device: torch.device, max_seconds: float) -> Ceilings:
 def _product_rate(device: torch.device, precision: torch.dtype, max_seconds: float) -> float:
     edge = _EDGE[device.type]
     a, b = (torch.rand(edge, edge, device=device).to(precision) for _ in range(2))
-    out = torch.empty_like(a)
-    seconds = _best(waiting_for(device, lambda: torch.mm(a, b, out=out)), max_seconds)
+    seconds = _best(waiting_for(device, lambda: matmul(a, b)), max_seconds)
     return 2 * edge**3 / seconds / 1e12
 
 
