@@ -1,11 +1,12 @@
 """What a benchmark found, as plain values: the screen's lines and JSON say the same."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from engine.check.report import Estimate
+from engine.serialization import to_plain
 
 OURS, PLAIN = "ours", "plain"
 """The ways that are timed in turn: as voicecoach does it, and as a straightforward port would."""
@@ -28,7 +29,7 @@ class Schedule:
     def as_json(self) -> dict[str, Any]:
         """The schedule as plain values."""
         usd = [one.usd for one in self.estimates if one.usd is not None]
-        return {**asdict(self), "hours": self.hours, "usd": sum(usd) if usd else None}
+        return {**to_plain(self), "hours": self.hours, "usd": sum(usd) if usd else None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ class Measure:
 
     def as_json(self) -> dict[str, Any]:
         """The measure as plain values."""
-        plain = {**asdict(self), "ratio_to_ceiling": self.ratio_to_ceiling}
+        plain = {**to_plain(self), "ratio_to_ceiling": self.ratio_to_ceiling}
         return {**plain.pop("details"), **plain}
 
 
@@ -140,7 +141,7 @@ class BenchReport:
     def as_json(self) -> dict[str, Any]:
         """The report as plain values for JSON."""
         return {
-            **asdict(self),
+            **to_plain(self),
             "schedules": [one.as_json() for one in self.schedules],
             "measures": [one.as_json() for one in self.measures],
         }

@@ -104,7 +104,7 @@ class Bench:
             model=model_of(self._device),
             cores=_cores(),
             threads=torch.get_num_threads(),
-            torch=torch.__version__,
+            torch=str(torch.__version__),
             preset=options.preset,
             usd_per_hour=options.price,
             quick=options.quick,

@@ -30,8 +30,9 @@ from engine.attach.updates import apply, update_between
 from engine.errors import InputError
 from engine.run.commands import Audition, Command, SetBudget
 from engine.run.curves import AttentionPlot
+from engine.run.sample import Sample
 from engine.run.snapshot import Event, Phase, Snapshot
-from engine.run.stop import StopRule, parse_stop
+from engine.run.stop import MAX_STEPS, StopRule, parse_stop
 from engine.serialization import MAX_NUMBER, Array, to_msgpack
 
 # A path may hold bytes that are no text.
@@ -49,15 +50,22 @@ st.register_type_strategy(StopRule, RULES)
 st.register_type_strategy(int, st.integers(-(2**60), 2**60))
 
 
+SAMPLE = {
+    "step": st.integers(0, MAX_STEPS),
+    "ssrn_step": st.none() | st.integers(0, MAX_STEPS),
+    "seconds": st.floats(0, 1e6),
+    "time": st.floats(0, 1e11),
+}
+
+
 def values_of(hint) -> st.SearchStrategy:
     """Values of a type as dataclasses name it, arrays among them."""
     arguments = typing.get_args(hint)
     if hint is Array:
         return WEIGHTS
     if dataclasses.is_dataclass(hint) and hint is not StopRule:
-        return st.builds(
-            hint, **{name: values_of(part) for name, part in typing.get_type_hints(hint).items()}
-        )
+        parts = {name: values_of(part) for name, part in typing.get_type_hints(hint).items()}
+        return st.builds(hint, **parts | (SAMPLE if hint is Sample else {}))
     if typing.get_origin(hint) is tuple and arguments[1:] == (Ellipsis,):
         return st.lists(values_of(arguments[0]), max_size=3).map(tuple)
     if typing.get_origin(hint) is dict:

@@ -66,7 +66,7 @@ def test_ssrn_makes_the_magnitude_where_there_is_one(say, ssrn):
     assert with_ssrn.magnitude.shape == without.magnitude.shape
     with torch.inference_mode():
         expected = ssrn(torch.from_numpy(with_ssrn.mel)[None]).magnitude[0]
-    np.testing.assert_allclose(with_ssrn.magnitude, expected, atol=1e-6)
+    np.testing.assert_allclose(with_ssrn.magnitude, expected, atol=4e-6)
 
 
 def test_it_gives_up_when_asked(say):

@@ -69,7 +69,14 @@ def test_checkpoints_are_measured_once_and_shown(voice):
 def test_a_signal_ends_it_and_says_what_is_lost(voice, number, code):
     command = [sys.executable, "-m", "tui", "evaluate", str(voice.folder)]
     environment = clean_environment()
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as run:
+    with subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        # A shell's background job would pass on that it ignores Ctrl+C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    ) as run:
         try:
             assert run.stderr.readline() == "step 10,000, 1 of 1\n"
             run.send_signal(number)
