@@ -241,7 +241,7 @@ class VoicecoachApp(App[Closed]):
 
         Over a dialog it has the last row: there is one line, and no title.
         """
-        self._until_key = timeout == _READ_SECONDS
+        self._until_key = timeout is not None
         super().notify(message, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def copy_to_clipboard(self, text: str) -> None:

@@ -162,7 +162,7 @@ class Torchrun:
 
         They have sessions of their own, so that there is no group to kill.
         """
-        with suppress(ProcessLookupError):
+        with suppress(ProcessLookupError, FileNotFoundError):
             torchrun = self._process.pid
             os.kill(torchrun, signal.SIGSTOP)  # it starts no more
             for children in Path(f"/proc/{torchrun}/task").glob("*/children"):
